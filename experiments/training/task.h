@@ -1,0 +1,46 @@
+// TrainingTask: what the one trainer needs of anything it trains (backbone, tokenizer, scorer).
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/machine.h"
+#include "base/random.h"
+
+namespace palimpsest {
+
+// One step's loss: a scalar with gradient and named figures for the log (nats per token by modality, PSNR, ...).
+struct LossReport {
+  at::Tensor loss;
+  std::map<std::string, double> figures;
+};
+
+// Where training stands: global step (from 0) and micro-batch within it. A task is a pure function of this: its data and
+// noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what an undisturbed one would have.
+struct StepPosition {
+  std::int64_t step = 0;
+  std::int64_t micro_batch = 0;
+};
+
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+
+  virtual torch::nn::Module& module() = 0;
+  virtual LossReport loss(const StepPosition& position) = 0;
+
+  // Held-out figures at a step; empty when the task has none.
+  virtual std::map<std::string, double> validate(std::int64_t step) = 0;
+
+  // Work units a step (samples, tokens) for the rate on the progress bar.
+  virtual std::map<std::string, double> units_a_step() const = 0;
+
+  // Writes what a finished checkpoint of this kind holds beside model.safetensors (tokenizer.json, tokenizers/ROLE, scores).
+  virtual void save_extras(const std::filesystem::path& checkpoint) const = 0;
+};
+
+}  // namespace palimpsest
