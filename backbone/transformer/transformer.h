@@ -3,10 +3,9 @@
 // Shapes: B rows, L positions, D width, H heads, E head width, V vocabulary, M chosen positions.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include "backbone/denoiser.h"
 #include "base/options.h"
+#include "base/parameters.h"
 #include "base/random.h"
 
 namespace palimpsest {
@@ -37,13 +36,15 @@ struct TransformerOptions {
   void validate() const;
 };
 
-class Transformer : public torch::nn::Module, public Denoiser {
+class Transformer : public Denoiser {
  public:
   // Parameters are drawn from `key`. The schema gives the vocabulary, the number of roles and the greatest depth.
   Transformer(const TransformerOptions& options, const CanvasSchema& schema, RandomKey key);
 
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override;
   std::int64_t vocabulary_size() const override;
+
+  ParameterSet& parameters() { return parameters_; }
 
   // Number type of the matrix products; parameters stay float32.
   void set_compute_type(c10::ScalarType dtype);
@@ -53,6 +54,7 @@ class Transformer : public torch::nn::Module, public Denoiser {
 
  private:
   TransformerOptions options_;
+  ParameterSet parameters_;
 };
 
 }  // namespace palimpsest

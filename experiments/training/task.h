@@ -1,14 +1,13 @@
 // TrainingTask: what the one trainer needs of anything it trains (backbone, tokenizer, scorer).
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/machine.h"
+#include "base/parameters.h"
 #include "base/random.h"
 
 namespace palimpsest {
@@ -30,7 +29,7 @@ class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
 
-  virtual torch::nn::Module& module() = 0;
+  virtual ParameterSet& parameters() = 0;
   virtual LossReport loss(const StepPosition& position) = 0;
 
   // Held-out figures at a step; empty when the task has none.
