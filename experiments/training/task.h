@@ -6,17 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "base/loss_report.h"
 #include "base/machine.h"
 #include "base/parameters.h"
 #include "base/random.h"
 
 namespace palimpsest {
-
-// One step's loss: a scalar with gradient and named figures for the log (nats per token by modality, PSNR, ...).
-struct LossReport {
-  at::Tensor loss;
-  std::map<std::string, double> figures;
-};
 
 // Where training stands: global step (from 0) and micro-batch within it. A task is a pure function of this: its data and
 // noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what an undisturbed one would have.

@@ -25,10 +25,15 @@ class CanvasSchema {
   // c10::Error for a role named twice, an empty role or a modality the vocabulary lacks.
   CanvasSchema(std::vector<Role> roles, Vocabulary vocabulary);
 
+  // The same roles and role indices, but rows that hold only the named ones, in this schema's order: a query's canvas pays for
+  // no absent role. InputError: unknown role.
+  CanvasSchema with_roles(const std::vector<std::string>& names) const;
+  bool holds(std::int64_t role) const;  // does a row have a place for it?
+
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const std::vector<Role>& roles() const { return roles_; }
   std::int64_t num_roles() const { return static_cast<std::int64_t>(roles_.size()); }
-  std::int64_t length() const { return length_; }  // sum of the roles' lengths: the padded length of a canvas row
+  std::int64_t length() const { return length_; }  // sum of the held roles' lengths: the padded length of a canvas row
   std::int64_t role_index(const std::string& name) const;  // InputError with the nearest name
   const Role& role(std::int64_t index) const { return roles_.at(static_cast<std::size_t>(index)); }
   std::int64_t role_begin(std::int64_t index) const;       // first position of the role in a row
