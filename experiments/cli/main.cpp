@@ -1,0 +1,37 @@
+// palimpsest: the command line.
+#include <iostream>
+
+#include "base/errors.h"
+#include "base/machine.h"
+#include "experiments/cli/commands.h"
+
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongInput = 2;
+
+int run(int argc, char** argv) {
+  CLI::App program{"Palimpsest: one bidirectional network that rewrites text, pictures and sound together", "palimpsest"};
+  program.set_version_flag("--version", PALIMPSEST_VERSION);
+  program.require_subcommand(1);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? kDone : kWrongInput;
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  palimpsest::prepare_process();
+  try {
+    return run(argc, argv);
+  } catch (const palimpsest::InputError& error) {
+    std::cerr << "palimpsest: " << error.what() << "\n";
+    return kWrongInput;
+  } catch (const std::exception& error) {
+    std::cerr << "palimpsest: " << error.what() << "\n";
+    return kFailed;
+  }
+}
