@@ -6,7 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,32 +34,35 @@ struct TokenCanvas {
   std::int64_t rows() const { return tokens_BL.size(0); }
   std::int64_t length() const { return tokens_BL.size(1); }
   TokenCanvas to(c10::Device device) const;
-  // Rows [begin, begin+count), copied views; spans renumbered.
+  // Rows [begin, begin+count), copied; spans renumbered.
   TokenCanvas slice_rows(std::int64_t begin, std::int64_t count) const;
   // c10::Error when shapes disagree or a visible position holds an id that is neither legal there nor mask.
   void validate(const Vocabulary& vocabulary) const;
 };
 
-// The contents of one document: tokenizer-local ids per role; a role that is absent (nullopt) is all mask.
+// The contents of one document: tokenizer-local ids per role. A role that is absent is all mask and seen as mask.
 struct Document {
   struct Filling {
     at::Tensor ids_L;     // int64 local ids, at most the role's bound (exactly it when fixed)
     bool frozen = false;  // given by the person
-    at::Tensor known_L;   // optional bool: false where the filling is a hole (mask, not frozen)
+    at::Tensor known_L;   // optional bool, one an id: false where the filling is a hole (mask, not frozen)
   };
   std::map<std::string, Filling> roles;
+  std::set<std::string> hidden;  // absent roles that nobody may look at: mask and invisible
 };
 
-// One document a row, each of schema.length() positions. Elastic roles are filled with `end` to their bound (frozen with the
-// role). InputError: unknown role, longer than the bound, wrong size for a fixed role, id out of range.
+// One document a row, each of schema.length() positions. Elastic roles are filled with `end` to their bound (frozen
+// with the role). InputError: unknown role, longer than the bound, wrong size for a fixed role, id out of range.
 TokenCanvas build_canvas(const CanvasSchema& schema, const std::vector<Document>& documents);
 
-// Several documents a row, first fit in the order given, rows of `row_length` padded with pad. Roles of a packed document are
-// as short as their content (plus one `end` when elastic and room is left); absent roles take no place.
+// Several documents a row, first fit in the order given, rows of `row_length` padded with pad. Roles of a packed
+// document are as short as their content (plus one `end` when elastic and room is left); absent roles take no place.
+// InputError as above, and for a document that holds nothing or is longer than a row.
 TokenCanvas pack_canvas(const CanvasSchema& schema, const std::vector<Document>& documents, std::int64_t row_length);
 
-// The exact inverse: local ids of each role of each document (row-major order of documents), cut at the first `end`;
-// a role that still holds mask ids anywhere before its end is an error (c10::Error) unless `partial`, which skips it.
+// The exact inverse: local ids of each role of each document (row-major order of documents), cut at the first `end`,
+// frozen when its first position is; a role that still holds mask ids before its end is an error (c10::Error) unless
+// `partial`, which skips it.
 std::vector<Document> read_canvas(const CanvasSchema& schema, const TokenCanvas& canvas, bool partial = false);
 
 }  // namespace palimpsest

@@ -17,8 +17,8 @@ inline constexpr std::int64_t kAxes = 3;
 enum class Axis : std::int64_t { kDepth = 0, kRow = 1, kColumn = 2 };
 
 struct Layout {
-  std::string modality;        // "text", "image", "audio": a name, so that a new one needs no edit here
-  at::Tensor coordinates_LA;   // int32 [L,3]
+  std::string modality;       // "text", "image", "audio": a name, so that a new one needs no edit here
+  at::Tensor coordinates_LA;  // int32 [L,3]
 
   std::int64_t length() const;
   // Throws c10::Error unless coordinates are int32 [L,3] and not negative.
@@ -36,8 +36,8 @@ struct CodeSpace {
   std::string modality;
   std::vector<std::int64_t> sub_range_sizes;
 
-  std::int64_t size() const;                                  // of all sub-ranges
-  std::int64_t sub_range_of(std::int64_t depth) const;        // 0 when shared; c10::Error when there is none
+  std::int64_t size() const;                                   // of all sub-ranges
+  std::int64_t sub_range_of(std::int64_t depth) const;         // 0 when shared; c10::Error when there is none
   std::int64_t sub_range_begin(std::int64_t sub_range) const;  // first local id
 };
 

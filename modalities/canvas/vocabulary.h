@@ -21,7 +21,8 @@ struct IdRange {
   std::int64_t size() const { return end - begin; }
 };
 
-// The ids that may stand at a position: a range, plus `end` in elastic roles. A class is (modality, sub-range, elastic).
+// The ids that may stand at a position: a range, plus `end` in elastic roles. A class is (modality, sub-range,
+// elastic).
 struct LegalClass {
   IdRange range;
   bool with_end = false;
@@ -44,8 +45,8 @@ class Vocabulary {
   std::int64_t num_classes() const { return static_cast<std::int64_t>(classes_.size()); }
   std::int64_t class_of(std::int64_t modality, std::int64_t depth, bool elastic) const;
   const LegalClass& legal_class(std::int64_t index) const { return classes_.at(static_cast<std::size_t>(index)); }
-  // bool [C,V]: true where the id is legal in the class.
-  at::Tensor legal_CV() const;
+  // bool [C,V]: true where the id is legal in the class. Made once and shared: not to be written to.
+  const at::Tensor& legal_CV() const { return legal_CV_; }
 
   // Joint id of a tokenizer-local id and back (elementwise; `end` stays out of it).
   at::Tensor to_joint(const at::Tensor& local_ids, std::int64_t modality) const;
@@ -56,6 +57,7 @@ class Vocabulary {
   std::vector<IdRange> ranges_;
   std::vector<std::int64_t> first_class_;
   std::vector<LegalClass> classes_;
+  at::Tensor legal_CV_;
   std::int64_t size_ = kFirstModalityId;
 };
 
