@@ -19,7 +19,8 @@ struct TensorFile {
 
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-// Tensors in name order, aligned to 8 bytes; written to a temporary name, fsynced, renamed. Same content, same bytes.
+// The largest elements first, then by name, so that each tensor is aligned to its element; written to a temporary name,
+// fsynced, renamed. Same content, same bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
 // From and to memory; `name` is what errors call it.

@@ -1,0 +1,208 @@
+#include "base/files.h"
+
+#define XXH_INLINE_ALL
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/errors.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPartial = ".partial-";
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what, int code = errno) {
+  throw IoError(path.string(), "", what + ": " + std::generic_category().message(code));
+}
+
+class FileHandle {
+ public:
+  FileHandle(const fs::path& path, int flags)
+      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    if (descriptor_ < 0) fail(path_, "cannot open");
+  }
+  ~FileHandle() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  FileHandle(const FileHandle&) = delete;
+  FileHandle& operator=(const FileHandle&) = delete;
+
+  void write(std::string_view content) {
+    while (!content.empty()) {
+      const ssize_t written = ::write(descriptor_, content.data(), content.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(path_, "cannot write");
+      content.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() {
+    if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(path_, "cannot flush to the disk");
+  }
+  // Network file systems report a full disk only here.
+  void close() {
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail(path_, "cannot close");
+  }
+  std::string read(std::size_t size_hint) {
+    std::string content(size_hint + 1, '\0');
+    std::size_t size = 0;
+    while (true) {
+      if (size == content.size()) content.resize(2 * content.size());
+      const ssize_t got = ::read(descriptor_, content.data() + size, content.size() - size);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail(path_, "cannot read");
+      if (got == 0) break;
+      size += static_cast<std::size_t>(got);
+    }
+    content.resize(size);
+    return content;
+  }
+
+ private:
+  fs::path path_;
+  int descriptor_;
+};
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// Hidden, beside its final place, named after the process and thread that fill it.
+fs::path partial_name(const fs::path& path) {
+  return folder_of(path) / ("." + path.filename().string() + std::string(kPartial) + std::to_string(::getpid()) + "-" +
+                            std::to_string(::gettid()));
+}
+
+// What killed processes left behind for `path`.
+void remove_abandoned(const fs::path& path) {
+  const std::string prefix = "." + path.filename().string() + std::string(kPartial);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder_of(path), ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const int process = std::atoi(name.c_str() + prefix.size());
+    if (process > 0 && process != ::getpid() && ::kill(process, 0) != 0 && errno == ESRCH) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
+void sync_tree(const fs::path& root) {
+  for (const auto& entry : fs::recursive_directory_iterator(root)) sync_path(entry.path());
+  sync_path(root);
+}
+
+// Puts `from` in the place of the existing `to`, at one moment where the file system can.
+void replace_directory(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) fail(to, "cannot replace");
+  const fs::path aside = from.string() + ".old";
+  fs::rename(to, aside);
+  fs::rename(from, to);
+  fs::rename(aside, from);
+}
+
+struct ArmedFailpoint {
+  std::string name;
+  std::int64_t countdown = 0;
+};
+
+ArmedFailpoint read_failpoint() {
+  const char* text = std::getenv("PALIMPSEST_FAILPOINT");
+  if (!text || !*text) return {};
+  const std::string value = text;
+  const std::size_t colon = value.find(':');
+  if (colon == std::string::npos) return {value, 1};
+  return {value.substr(0, colon), std::atoll(value.c_str() + colon + 1)};
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw InputError(path.string(), "", "no such file");
+  if (fs::is_directory(status)) throw InputError(path.string(), "", "is a directory, not a file");
+  const std::uintmax_t size = fs::is_regular_file(status) ? fs::file_size(path, error) : 0;
+  return FileHandle(path, O_RDONLY).read(error ? 0 : static_cast<std::size_t>(size));
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  const fs::path partial = partial_name(path);
+  try {
+    FileHandle file(partial, O_WRONLY | O_CREAT | O_TRUNC);
+    file.write(content);
+    failpoint("file.before_sync");
+    file.sync();
+    file.close();
+    failpoint("file.before_rename");
+    if (::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place");
+  } catch (...) {
+    ::unlink(partial.c_str());
+    throw;
+  }
+  failpoint("file.after_rename");
+  sync_path(folder_of(path));
+}
+
+AtomicDirectory::AtomicDirectory(fs::path path) : path_(std::move(path)) {
+  if (path_.filename().empty()) path_ = path_.parent_path();
+  working_ = partial_name(path_);
+  std::error_code error;
+  fs::create_directories(folder_of(path_), error);
+  remove_abandoned(path_);
+  fs::remove_all(working_, error);
+  fs::create_directory(working_, error);
+  if (error) fail(working_, "cannot make the directory", error.value());
+}
+
+AtomicDirectory::~AtomicDirectory() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(working_, ignored);
+}
+
+void AtomicDirectory::commit() {
+  failpoint("directory.before_sync");
+  sync_tree(working_);
+  failpoint("directory.before_rename");
+  if (fs::exists(path_)) {
+    replace_directory(working_, path_);
+  } else if (::rename(working_.c_str(), path_.c_str()) != 0) {
+    fail(path_, "cannot rename into place");
+  }
+  committed_ = true;
+  failpoint("directory.after_rename");
+  sync_path(folder_of(path_));
+  std::error_code ignored;
+  fs::remove_all(working_, ignored);
+}
+
+void sync_path(const fs::path& path) { FileHandle(path, O_RDONLY).sync(); }
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+std::string hash64_hex(std::string_view bytes) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash64(bytes)));
+  return text;
+}
+
+void failpoint(const char* name) {
+  static const ArmedFailpoint armed = read_failpoint();
+  static std::atomic<std::int64_t> calls{0};
+  if (armed.name.empty() || armed.name != name) return;
+  if (++calls == armed.countdown) ::raise(SIGKILL);
+}
+
+}  // namespace palimpsest
