@@ -9,10 +9,14 @@
 
 namespace palimpsest {
 
+// Keep probabilities: linear 1 - t; cosine 1 - sin(pi t / 2) (MaskGIT, arXiv 2202.04200); log-linear exp(-sigma) with
+// sigma = -log(1 - t), which is the linear one under the name its users know (SEDD, arXiv 2310.16834); polynomial 1 -
+// t^exponent.
 enum class ScheduleKind { kLinear, kCosine, kLogLinear, kPolynomial };
 constexpr auto enum_names(ScheduleKind) {
   return std::array{std::pair{ScheduleKind::kLinear, "linear"}, std::pair{ScheduleKind::kCosine, "cosine"},
-                    std::pair{ScheduleKind::kLogLinear, "log-linear"}, std::pair{ScheduleKind::kPolynomial, "polynomial"}};
+                    std::pair{ScheduleKind::kLogLinear, "log-linear"},
+                    std::pair{ScheduleKind::kPolynomial, "polynomial"}};
 }
 
 struct ScheduleOptions {

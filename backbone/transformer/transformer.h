@@ -1,60 +1,47 @@
 // The shared backbone: a bidirectional transformer over mixed canvases.
 //
-// Shapes: B rows, L positions, D width, H heads, E head width, V vocabulary, M chosen positions.
+// Shapes: B rows, L positions, D width, V vocabulary, M chosen positions, R ids of some ranges.
 #pragma once
 
 #include "backbone/denoiser.h"
-#include "base/options.h"
+#include "backbone/transformer/block.h"
+#include "backbone/transformer/rotary.h"
+#include "backbone/transformer/transformer_options.h"
 #include "base/parameters.h"
 #include "base/random.h"
 
 namespace palimpsest {
 
-struct TransformerOptions {
-  std::int64_t width = 192;        // D
-  std::int64_t layers = 4;
-  std::int64_t heads = 4;          // query heads
-  std::int64_t key_value_heads = 4;  // grouped-query: divides heads
-  std::int64_t hidden = 0;         // SwiGLU width; 0: 8/3 of the width, rounded up to a multiple of 64
-  bool qk_norm = true;             // RMS-normalise queries and keys before rotation (arXiv 2302.05442)
-  bool tied = true;                // one matrix for input and output
-  bool time_conditioning = false;  // adds an embedding of each position's noise time
-  double rope_base = 10'000.0;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& visitor) {
-    visitor("width", self.width, "model width");
-    visitor("layers", self.layers, "number of blocks");
-    visitor("heads", self.heads, "query heads");
-    visitor("key_value_heads", self.key_value_heads, "key and value heads, a divisor of heads");
-    visitor("hidden", self.hidden, "SwiGLU width, 0 for 8/3 of the width rounded up to a multiple of 64");
-    visitor("qk_norm", self.qk_norm, "RMS-normalise queries and keys");
-    visitor("tied", self.tied, "one matrix for input embedding and output head");
-    visitor("time_conditioning", self.time_conditioning, "embed each position's noise time");
-    visitor("rope_base", self.rope_base, "base of the rotary frequencies");
-  }
-  void validate() const;
-};
-
 class Transformer : public Denoiser {
  public:
-  // Parameters are drawn from `key`. The schema gives the vocabulary, the number of roles and the greatest depth.
+  // Parameters are drawn from `key`. The schema gives the vocabulary, the number of roles and the greatest depth: a
+  // schema of one role, or of no depth, has no embedding for it.
   Transformer(const TransformerOptions& options, const CanvasSchema& schema, RandomKey key);
 
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override;
-  std::int64_t vocabulary_size() const override;
+  at::Tensor features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) override;
+  at::Tensor logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) override;
+  std::int64_t vocabulary_size() const override { return vocabulary_size_; }
 
   ParameterSet& parameters() { return parameters_; }
 
   // Number type of the matrix products; parameters stay float32.
-  void set_compute_type(c10::ScalarType dtype);
+  void set_compute_type(c10::ScalarType dtype) { compute_type_ = dtype; }
 
   // Model FLOPs of one forward pass a position: 2 per weight used in a product and 4 L D per layer for attention.
   double forward_flops_per_token(std::int64_t length, double head_share) const;
 
  private:
+  at::Tensor embed_BLD(const NoisyCanvas& noisy) const;
+
   TransformerOptions options_;
+  std::int64_t vocabulary_size_;
   ParameterSet parameters_;
+  c10::ScalarType compute_type_ = c10::ScalarType::Float;
+  RotaryTable rotary_;
+  at::Tensor embed_VD_, role_embed_, depth_embed_, time_in_, time_out_;  // the last four undefined when not used
+  std::vector<Block> blocks_;
+  at::Tensor norm_D_, head_VD_;  // the head is embed_VD_ when tied
 };
 
 }  // namespace palimpsest

@@ -1,0 +1,37 @@
+// One transformer block: attention, then a gated net, each after a norm and added to the stream.
+//
+// Shapes: B rows, L positions, D width, F hidden width, E head width, P = (H + 2G) E.
+#pragma once
+
+#include <string>
+
+#include "backbone/kernels/rotate_heads.h"
+#include "backbone/transformer/transformer_options.h"
+#include "base/parameters.h"
+
+namespace palimpsest {
+
+struct Block {
+  at::Tensor norm1_D, qkv_PD, query_norm_E, key_norm_E, out_DD;  // the norms of heads are undefined without qk_norm
+  at::Tensor norm2_D, gate_up_2FD, down_DF;
+};
+
+// Registers the weights of block `index`: NAME.attention.qkv.weight and so on. What is added to the stream starts
+// smaller by sqrt(2 layers), so that the stream's variance does not grow with depth (GPT-2).
+Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key);
+
+// What a forward pass shares among its blocks.
+struct Surroundings {
+  Rotation rotation;
+  at::Tensor mask;  // undefined: none
+  c10::ScalarType compute_type = c10::ScalarType::Float;
+};
+
+// The stream stays float32; norms are computed in float32, matrix products and attention in the compute type.
+at::Tensor apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
+                       const at::Tensor& x_BLD);
+
+// x W^T in the compute type.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType compute_type);
+
+}  // namespace palimpsest

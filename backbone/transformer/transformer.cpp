@@ -1,0 +1,91 @@
+#include "backbone/transformer/transformer.h"
+
+#include <cmath>
+
+#include "backbone/kernels/rms_norm.h"
+#include "backbone/transformer/attention.h"
+
+namespace palimpsest {
+
+namespace {
+
+constexpr double kInitDeviation = 0.02;
+constexpr auto kDepth = static_cast<std::int64_t>(Axis::kDepth);
+
+std::int64_t greatest_depth(const CanvasSchema& schema) {
+  std::int64_t greatest = 0;
+  for (const Role& role : schema.roles()) {
+    greatest = std::max(greatest, role.layout.coordinates_LA.select(1, kDepth).max().item().toLong());
+  }
+  return greatest;
+}
+
+// Cosines and sines of 1000 t at geometric frequencies (arXiv 2006.11239): [B,L] -> [B,L,D].
+at::Tensor time_features(const at::Tensor& t_BL, std::int64_t width) {
+  const std::int64_t pairs = width / 2;
+  const at::Tensor frequency =
+      at::exp(at::arange(pairs, t_BL.options()) * (-std::log(10'000.0) / static_cast<double>(pairs)));
+  const at::Tensor angle = t_BL.unsqueeze(-1) * 1000.0 * frequency;
+  return at::cat({angle.cos(), angle.sin()}, -1);
+}
+
+}  // namespace
+
+Transformer::Transformer(const TransformerOptions& options, const CanvasSchema& schema, RandomKey key)
+    : options_(options), vocabulary_size_(schema.vocabulary().size()) {
+  options_.validate();
+  rotary_ = RotaryTable(schema, options_.head_width(), options_.rope_base);
+  const auto table = [&](const std::string& name, std::int64_t rows) {
+    return parameters_.add(name, normal_init(key, name, {rows, options_.width}, kInitDeviation));
+  };
+  embed_VD_ = table("embed.weight", vocabulary_size_);
+  if (schema.num_roles() > 1) role_embed_ = table("role_embed.weight", schema.num_roles());
+  if (greatest_depth(schema) > 0) depth_embed_ = table("depth_embed.weight", greatest_depth(schema) + 1);
+  if (options_.time_conditioning) {
+    time_in_ = table("time_embed.in.weight", options_.width);
+    time_out_ = table("time_embed.out.weight", options_.width);
+  }
+  for (std::int64_t i = 0; i < options_.layers; ++i) blocks_.push_back(make_block(parameters_, options_, i, key));
+  norm_D_ = parameters_.add("norm.weight", at::ones({options_.width}));
+  head_VD_ = options_.tied ? embed_VD_ : table("head.weight", vocabulary_size_);
+}
+
+at::Tensor Transformer::embed_BLD(const NoisyCanvas& noisy) const {
+  at::Tensor x_BLD = at::embedding(embed_VD_, noisy.canvas.tokens_BL);
+  if (role_embed_.defined()) x_BLD = x_BLD + at::embedding(role_embed_, noisy.canvas.role_BL);
+  if (depth_embed_.defined())
+    x_BLD = x_BLD + at::embedding(depth_embed_, noisy.canvas.coordinates_BLA.select(2, kDepth));
+  if (time_in_.defined()) {
+    const at::Tensor hidden_BLD = at::silu(linear(time_features(noisy.t_BL, options_.width), time_in_, compute_type_));
+    x_BLD = x_BLD + linear(hidden_BLD, time_out_, compute_type_);
+  }
+  return x_BLD;
+}
+
+at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
+  rotary_.to(noisy.canvas.coordinates_BLA.device());
+  const Surroundings around{rotary_.at(noisy.canvas.coordinates_BLA), attention_mask(noisy.canvas), compute_type_};
+  at::Tensor x_BLD = embed_BLD(noisy);
+  for (const Block& block : blocks_) x_BLD = apply_block(block, options_, around, x_BLD);
+  return rms_norm(x_BLD.flatten(0, 1).index_select(0, rows_M), norm_D_, compute_type_);
+}
+
+at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) {
+  return linear(features_MD, select_ranges(head_VD_, ranges, 0), compute_type_);
+}
+
+at::Tensor Transformer::logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
+  return logits_MR(features_MD(noisy, rows_M), {IdRange{0, vocabulary_size_}});
+}
+
+double Transformer::forward_flops_per_token(std::int64_t length, double head_share) const {
+  double weights = head_share * static_cast<double>(head_VD_.numel());
+  for (const Block& block : blocks_) {
+    for (const at::Tensor& matrix : {block.qkv_PD, block.out_DD, block.gate_up_2FD, block.down_DF}) {
+      weights += static_cast<double>(matrix.numel());
+    }
+  }
+  return 2 * weights + 4.0 * static_cast<double>(length * options_.width * options_.layers);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,37 @@
+// What the recipe's table [backbone] says.
+#pragma once
+
+#include "base/options.h"
+
+namespace palimpsest {
+
+struct TransformerOptions {
+  std::int64_t width = 192;  // D
+  std::int64_t layers = 4;
+  std::int64_t heads = 4;            // query heads
+  std::int64_t key_value_heads = 4;  // grouped-query: divides heads
+  std::int64_t hidden = 0;           // SwiGLU width; 0: 8/3 of the width, rounded up to a multiple of 64
+  bool qk_norm = true;               // RMS-normalise queries and keys before rotation (arXiv 2302.05442)
+  bool tied = true;                  // one matrix for input and output
+  bool time_conditioning = false;    // adds an embedding of each position's noise time
+  double rope_base = 10'000.0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("width", self.width, "model width");
+    visitor("layers", self.layers, "number of blocks");
+    visitor("heads", self.heads, "query heads");
+    visitor("key_value_heads", self.key_value_heads, "key and value heads, a divisor of heads");
+    visitor("hidden", self.hidden, "SwiGLU width, 0 for 8/3 of the width rounded up to a multiple of 64");
+    visitor("qk_norm", self.qk_norm, "RMS-normalise queries and keys");
+    visitor("tied", self.tied, "one matrix for input embedding and output head");
+    visitor("time_conditioning", self.time_conditioning, "embed each position's noise time");
+    visitor("rope_base", self.rope_base, "base of the rotary frequencies");
+  }
+  void validate() const;
+
+  std::int64_t head_width() const { return width / heads; }
+  std::int64_t hidden_width() const { return hidden > 0 ? hidden : (8 * width / 3 + 63) / 64 * 64; }
+};
+
+}  // namespace palimpsest
