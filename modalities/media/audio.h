@@ -17,10 +17,11 @@ struct AudioLimits {
 };
 
 // `name` is what errors call the bytes. InputError: unknown format, no audio stream, truncated, too long.
-Audio decode_audio(std::string_view bytes, std::int64_t sample_rate, std::string_view name, const AudioLimits& limits = {});
+Audio decode_audio(std::string_view bytes, std::int64_t sample_rate, std::string_view name,
+                   const AudioLimits& limits = {});
 Audio load_audio(const std::filesystem::path& path, std::int64_t sample_rate, const AudioLimits& limits = {});
 
-// 16-bit PCM WAV.
+// 16-bit PCM WAV; what passes full scale is held at it. c10::Error for samples that are not finite.
 std::string encode_wav(const Audio& audio);
 void save_wav(const Audio& audio, const std::filesystem::path& path);
 

@@ -16,8 +16,9 @@ struct ImageLimits {
   std::int64_t max_pixels = 64'000'000;  // width times height, checked from the header before decoding
 };
 
-// Alpha is composited on white, EXIF orientation applied, 16-bit scaled to 8, grey and CMYK made RGB, of an animation the
-// first frame is taken. `name` is what errors call the bytes. InputError: unknown format, truncated data, too many pixels.
+// Alpha is composited on white, EXIF orientation applied, 16-bit scaled to 8, grey and CMYK made RGB, of an animation
+// the first frame is taken. `name` is what errors call the bytes. InputError: unknown format, truncated data, too many
+// pixels.
 Image decode_image(std::string_view bytes, std::string_view name, const ImageLimits& limits = {});
 Image load_image(const std::filesystem::path& path, const ImageLimits& limits = {});
 
@@ -26,8 +27,8 @@ std::string encode_png(const Image& image);
 std::string encode_webp_lossless(const Image& image);
 void save_png(const Image& image, const std::filesystem::path& path);
 
-// How a picture of another size or shape is fitted into the recipe's square: crop (cover, centre), pad (contain, on white),
-// stretch, or refuse (InputError when it differs).
+// How a picture of another size or shape is fitted into the recipe's square: crop (cover, centre), pad (contain, on
+// white), stretch, or refuse (InputError when it differs).
 enum class FitPolicy { kCrop, kPad, kStretch, kRefuse };
 constexpr auto enum_names(FitPolicy) {
   return std::array{std::pair{FitPolicy::kCrop, "crop"}, std::pair{FitPolicy::kPad, "pad"},
@@ -35,6 +36,7 @@ constexpr auto enum_names(FitPolicy) {
 }
 
 // Area averaging when shrinking, cubic when growing. `name` is for errors.
-Image fit_image(const Image& image, std::int64_t rows, std::int64_t columns, FitPolicy policy, std::string_view name = "");
+Image fit_image(const Image& image, std::int64_t rows, std::int64_t columns, FitPolicy policy,
+                std::string_view name = "");
 
 }  // namespace palimpsest

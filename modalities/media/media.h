@@ -21,7 +21,7 @@ struct Image {
 };
 
 struct Audio {
-  at::Tensor samples_N;          // float32, mono, in [-1,1]
+  at::Tensor samples_N;          // float32, mono; full scale is [-1,1], resampling may pass it a little
   std::int64_t sample_rate = 0;  // Hz
 };
 
