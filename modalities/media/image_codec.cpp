@@ -122,6 +122,7 @@ Image decode_image(std::string_view bytes, std::string_view name, const ImageLim
                      "has " + std::to_string(header.columns) + "x" + std::to_string(header.rows) + " pixels; at most " +
                          std::to_string(limits.max_pixels) + " in all are read");
   }
+  if (header.pixels_end > static_cast<std::int64_t>(bytes.size())) throw InputError(name, "", "is truncated");
   return {apply_orientation(decode_format(bytes, header, name), header.orientation)};
 }
 

@@ -154,26 +154,36 @@ ImageHeader read_gif_header(std::string_view bytes, std::string_view name) {
 }
 
 ImageHeader read_bmp_header(std::string_view bytes, std::string_view name) {
+  constexpr std::uint32_t kCoreHeader = 12, kUncompressed = 0, kBitFields = 3;
   ByteReader reader(bytes, name);
-  reader.skip(14);
-  const std::uint32_t header_size = reader.little(4);
+  reader.skip(10);
+  const std::uint32_t pixels_begin = reader.little(4), header_size = reader.little(4);
+  const std::size_t number_size = header_size == kCoreHeader ? 2 : 4;
   ImageHeader header;
-  if (header_size == 12) {
-    header.columns = reader.little(2);
-    header.rows = reader.little(2);
-  } else {
-    header.columns = static_cast<std::int32_t>(reader.little(4));
-    header.rows = std::abs(std::int64_t{static_cast<std::int32_t>(reader.little(4))});  // negative: top row first
+  header.columns = static_cast<std::int32_t>(reader.little(number_size));
+  header.rows =
+      std::abs(std::int64_t{static_cast<std::int32_t>(reader.little(number_size))});  // negative: top row first
+  reader.skip(2);
+  const std::int64_t bits = reader.little(2);
+  const std::uint32_t compression = header_size == kCoreHeader ? kUncompressed : reader.little(4);
+  if (compression == kUncompressed || compression == kBitFields) {
+    const std::int64_t row_bytes = (header.columns * bits + 31) / 32 * 4;
+    header.pixels_end = pixels_begin + header.rows * row_bytes;
   }
   return header;
 }
 
+// Netpbm's P1..P6: P4 packs bits, P5 and P6 hold one or two bytes a value, the others are text.
 ImageHeader read_pnm_header(std::string_view bytes, std::string_view name) {
   ByteReader reader(bytes, name);
-  reader.skip(2);
+  const char kind = reader.take(2)[1];
   ImageHeader header;
   header.columns = pnm_number(reader, name);
   header.rows = pnm_number(reader, name);
+  std::int64_t row_bytes = kind == '4' ? (header.columns + 7) / 8 : 0;
+  if (kind == '5' || kind == '6')
+    row_bytes = header.columns * (kind == '6' ? 3 : 1) * (pnm_number(reader, name) > 255 ? 2 : 1);
+  header.pixels_end = static_cast<std::int64_t>(reader.position()) + header.rows * row_bytes;
   return header;
 }
 

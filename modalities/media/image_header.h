@@ -14,6 +14,7 @@ struct ImageHeader {
   std::int64_t rows = 0, columns = 0;  // as stored, before orientation
   int orientation = 1;                 // EXIF 1..8
   bool animated = false;               // a WebP of several frames
+  std::int64_t pixels_end = 0;         // bytes a file of plain rows must have; 0 where only decoding can tell
 };
 
 // The format that the leading bytes claim.
