@@ -26,7 +26,22 @@ struct FlagAdder {
     } else if constexpr (OptionsStruct<F>) {
       FlagAdder nested{app, prefix + name + std::string("-")};
       F::visit(field, nested);
+    } else if constexpr (is_vector<F>) {
+      add_list(flag, field, help);
     } else if constexpr (!is_map<F>) {
+      app.add_option(flag, field, help)->capture_default_str();
+    }
+  }
+  // Lists of tables have no flag.
+  template <class Item>
+  void add_list(const std::string& flag, std::vector<Item>& field, const char* help) {
+    if constexpr (NamedEnum<Item>) {
+      const auto parse = [&field, flag](const std::vector<std::string>& texts) {
+        field.clear();
+        for (const std::string& text : texts) field.push_back(parse_enum<Item>(text, "command line", flag));
+      };
+      app.add_option_function<std::vector<std::string>>(flag, parse, help);
+    } else if constexpr (!OptionsStruct<Item>) {
       app.add_option(flag, field, help)->capture_default_str();
     }
   }

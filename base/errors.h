@@ -20,7 +20,8 @@ class IoError : public std::runtime_error {
   IoError(std::string_view file, std::string_view key, std::string_view rule);
 };
 
-// The valid name closest to `wanted` by edit distance, or "" when none is near (more than a third of its letters differ).
+// The valid name closest to `wanted` by edit distance, or "" when none is near (more than a third of its letters
+// differ).
 std::string nearest_name(std::string_view wanted, const std::vector<std::string>& valid);
 
 // "; did you mean 'x'?" when a near name exists, and otherwise "; valid: a, b, c". For the end of an InputError's rule.

@@ -29,8 +29,9 @@ constexpr std::string_view kPartial = ".partial-";
 
 class FileHandle {
  public:
-  FileHandle(const fs::path& path, int flags)
-      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+  // `name` is what errors call it.
+  FileHandle(const fs::path& path, int flags, fs::path name)
+      : path_(std::move(name)), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) fail(path_, "cannot open");
   }
   ~FileHandle() {
@@ -133,13 +134,13 @@ std::string read_file(const fs::path& path) {
   if (!fs::exists(status)) throw InputError(path.string(), "", "no such file");
   if (fs::is_directory(status)) throw InputError(path.string(), "", "is a directory, not a file");
   const std::uintmax_t size = fs::is_regular_file(status) ? fs::file_size(path, error) : 0;
-  return FileHandle(path, O_RDONLY).read(error ? 0 : static_cast<std::size_t>(size));
+  return FileHandle(path, O_RDONLY, path).read(error ? 0 : static_cast<std::size_t>(size));
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
   const fs::path partial = partial_name(path);
   try {
-    FileHandle file(partial, O_WRONLY | O_CREAT | O_TRUNC);
+    FileHandle file(partial, O_WRONLY | O_CREAT | O_TRUNC, path);
     file.write(content);
     failpoint("file.before_sync");
     file.sync();
@@ -186,7 +187,7 @@ void AtomicDirectory::commit() {
   fs::remove_all(working_, ignored);
 }
 
-void sync_path(const fs::path& path) { FileHandle(path, O_RDONLY).sync(); }
+void sync_path(const fs::path& path) { FileHandle(path, O_RDONLY, path).sync(); }
 
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
@@ -199,9 +200,9 @@ std::string hash64_hex(std::string_view bytes) {
 }
 
 void failpoint(const char* name) {
-  static const ArmedFailpoint armed = read_failpoint();
+  const ArmedFailpoint armed = read_failpoint();
+  if (armed.name != name) return;
   static std::atomic<std::int64_t> calls{0};
-  if (armed.name.empty() || armed.name != name) return;
   if (++calls == armed.countdown) ::raise(SIGKILL);
 }
 

@@ -16,8 +16,8 @@ std::string read_file(const std::filesystem::path& path);
 // leaves what was there before and removes the temporary file.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-// Makes a directory whole before it has its name: fill `working()`, then commit() renames it to `path` (fsynced). What is
-// not committed is removed by the destructor. An existing `path` is replaced.
+// Makes a directory whole before it has its name: fill `working()`, then commit() renames it to `path` (fsynced). What
+// is not committed is removed by the destructor. An existing `path` is replaced.
 class AtomicDirectory {
  public:
   explicit AtomicDirectory(std::filesystem::path path);
@@ -40,7 +40,7 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
 std::string hash64_hex(std::string_view bytes);
 
 // A named point where tests kill the program: with PALIMPSEST_FAILPOINT=name[:n] in the environment the n-th call with
-// that name (default the first) raises SIGKILL; otherwise it costs one comparison.
+// that name (default the first) raises SIGKILL; otherwise nothing happens.
 void failpoint(const char* name);
 
 }  // namespace palimpsest

@@ -19,9 +19,9 @@ constexpr auto enum_names(ComputeType) {
 
 // The options every command shares.
 struct MachineOptions {
-  std::string device = "auto";            // auto, cpu, cuda, cuda:N; auto takes a GPU when there is one
+  std::string device = "auto";             // auto, cpu, cuda, cuda:N; auto takes a GPU when there is one
   ComputeType dtype = ComputeType::kAuto;  // auto probes a matrix product: bf16 when faster than fp32
-  std::int64_t threads = 0;               // 0: one a core
+  std::int64_t threads = 0;                // 0: one a core
   std::int64_t seed = 0;
 
   template <class Self, class Visitor>

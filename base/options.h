@@ -1,4 +1,5 @@
-// Options: plain aggregates described once by a field visitor, which feeds recipes (TOML), the command line, printing and saving.
+// Options: plain aggregates described once by a field visitor, which feeds recipes (TOML), the command line, printing
+// and saving.
 //
 //   struct ScheduleOptions {
 //     ScheduleKind kind = ScheduleKind::kLinear;
@@ -15,6 +16,8 @@
 // options struct (a table) or std::map<std::string, options struct> (tables by name, such as one per role).
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <array>
 #include <concepts>
@@ -22,7 +25,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <toml++/toml.h>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,7 +36,9 @@ namespace palimpsest {
 // An enum is spelled out by an overload, found by argument-dependent lookup:
 //   constexpr auto enum_names(ScheduleKind) { return std::array{std::pair{ScheduleKind::kLinear, "linear"}, ...}; }
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && requires(T value) { enum_names(value); };
+concept NamedEnum = std::is_enum_v<T> && requires(T value) {
+  enum_names(value);
+};
 
 template <NamedEnum T>
 std::string enum_name(T value) {
@@ -84,7 +88,9 @@ inline constexpr bool is_map<std::map<std::string, T>> = true;
 
 // A struct with a visit() that describes its fields.
 template <class T>
-concept OptionsStruct = requires(T& value, options_detail::AnyVisitor& visitor) { T::visit(value, visitor); };
+concept OptionsStruct = requires(T& value, options_detail::AnyVisitor& visitor) {
+  T::visit(value, visitor);
+};
 
 // Names of the fields of an options struct, in order.
 template <OptionsStruct T>
@@ -123,7 +129,8 @@ void read_scalar(const toml::node& node, std::string_view file, const std::strin
     if (!node.is_string()) wrong_type(file, key, "a string");
     value = **node.as_string();
   } else {
-    static_assert(NamedEnum<T>, "an option is a bool, int64, double, string, named enum, vector, map or options struct");
+    static_assert(NamedEnum<T>,
+                  "an option is a bool, int64, double, string, named enum, vector, map or options struct");
     if (!node.is_string()) wrong_type(file, key, "a string");
     value = parse_enum<T>(**node.as_string(), file, key);
   }

@@ -1,5 +1,5 @@
-// ParameterSet: the named trainable tensors of a net, in order of registration. Nets are written with at:: functions over it;
-// autograd does the rest. (torch::nn::Module would do the same at ten seconds a source file.)
+// ParameterSet: the named trainable tensors of a net, in order of registration. Nets are written with at:: functions
+// over it; autograd does the rest. (torch::nn::Module would do the same at ten seconds a source file.)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,8 +16,8 @@ namespace palimpsest {
 
 class ParameterSet {
  public:
-  // Registers a float32 leaf that requires grad and returns it. The returned tensor shares storage with the set's for ever: loading
-  // copies values in place. c10::Error for a name used twice.
+  // Registers a float32 leaf that requires grad and returns it. The returned tensor shares storage with the set's for
+  // ever: loading copies values in place. c10::Error for a name used twice.
   at::Tensor add(const std::string& name, const at::Tensor& initial);
 
   const std::vector<std::pair<std::string, at::Tensor>>& items() const { return items_; }

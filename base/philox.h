@@ -34,9 +34,17 @@ PALIMPSEST_HOST_DEVICE inline PhiloxBlock philox4x32(std::uint64_t key, std::uin
   return {{c0, c1, c2, c3}};
 }
 
-// The top 53 bits as a double strictly between 0 and 1.
+// The top 52 bits as a double strictly between 0 and 1 (with 53, the largest would round to 1).
 PALIMPSEST_HOST_DEVICE inline double uniform_from_bits(std::uint64_t bits) {
-  return (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53;
+  return (static_cast<double>(bits >> 12) + 0.5) * 0x1.0p-52;
+}
+
+// 64 random bits: draw `counter` of a key's stream, two draws to a block. The upper half of the block counter is zero
+// for draws; base/random.cpp gives the other uses of a key other values.
+PALIMPSEST_HOST_DEVICE inline std::uint64_t draw_bits(std::uint64_t key, std::uint64_t counter) {
+  const PhiloxBlock block = philox4x32(key, counter / 2, 0);
+  const int first = counter % 2 == 0 ? 0 : 2;
+  return block.words[first] | (static_cast<std::uint64_t>(block.words[first + 1]) << 32);
 }
 
 }  // namespace palimpsest

@@ -79,10 +79,7 @@ RandomKey RandomKey::fold(std::string_view name) const {
   return {low_half(block_of(value, hash64(name), Use::kFoldName))};
 }
 
-std::uint64_t RandomKey::bits(std::uint64_t counter) const {
-  const PhiloxBlock block = block_of(value, counter / 2, Use::kDraw);
-  return counter % 2 == 0 ? low_half(block) : high_half(block);
-}
+std::uint64_t RandomKey::bits(std::uint64_t counter) const { return draw_bits(value, counter); }
 
 double RandomKey::uniform(std::uint64_t counter) const { return uniform_from_bits(bits(counter)); }
 

@@ -1,5 +1,5 @@
-// Counter-based random numbers: a draw is a pure function of a key and a counter, so it does not depend on batch, order,
-// worker or device. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// Counter-based random numbers: a draw is a pure function of a key and a counter, so it does not depend on batch,
+// order, worker or device. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 //
 // Shapes: B rows, N draws a row.
 #pragma once
@@ -24,7 +24,7 @@ struct RandomKey {
   RandomKey fold(std::uint64_t number) const;
   RandomKey fold(std::string_view name) const;
 
-  // Draw `counter` of this key: 64 random bits; a uniform in (0,1) with 53 bits; an integer in [0, bound).
+  // Draw `counter` of this key: 64 random bits; a uniform in (0,1) with 52 bits; an integer in [0, bound).
   std::uint64_t bits(std::uint64_t counter) const;
   double uniform(std::uint64_t counter) const;
   std::uint64_t below(std::uint64_t bound, std::uint64_t counter) const;
@@ -34,6 +34,12 @@ struct RandomKey {
 
 // Uniforms in (0,1), float64, shape [B,N]: row b holds draws 0..N-1 of keys[b].
 at::Tensor uniform_BN(std::span<const RandomKey> keys, std::int64_t num_draws);
+
+// The same where keys_B lies, on the CPU or a GPU: keys as int64 of the same bits. The draws are bitwise those of the
+// CPU.
+at::Tensor uniform_BN(const at::Tensor& keys_B, std::int64_t num_draws);
+// Keys as such a tensor, on the CPU.
+at::Tensor key_tensor_B(std::span<const RandomKey> keys);
 
 // Standard normals, float32, `sizes`, draws 0.. of `key` in row-major order (Box-Muller).
 at::Tensor normal(RandomKey key, at::IntArrayRef sizes);

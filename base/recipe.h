@@ -1,9 +1,10 @@
 // Recipes: TOML files that say everything a run needs.
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <filesystem>
 #include <string>
-#include <toml++/toml.h>
 #include <vector>
 
 namespace palimpsest {
@@ -17,11 +18,12 @@ struct Recipe {
 // Where recipes live when an argument is a NAME: $PALIMPSEST_RECIPES, or experiments/recipes of the source tree.
 std::filesystem::path recipe_root();
 
-// Reads `argument`, a path or the NAME of a recipe under recipe_root()/`kind`/NAME.toml (kind is prepare, train, tokenizers or
-// evaluate). `base = "other"` inherits: tables merge, lists and scalars replace. `overrides` are "table.key=value" in
-// TOML spelling (a bare word is taken as a string), applied last.
-// InputError: no such file (nearest NAME suggested), TOML errors with line and column, a base that includes itself.
-Recipe load_recipe(const std::string& argument, const std::string& kind, const std::vector<std::string>& overrides = {});
+// Reads `argument`, a path or the NAME of a recipe under recipe_root()/`kind`/NAME.toml (kind is prepare, train,
+// tokenizers or evaluate). `base = "other"` inherits: tables merge, lists and scalars replace. `overrides` are
+// "table.key=value" in TOML spelling (a bare word is taken as a string), applied last. InputError: no such file
+// (nearest NAME suggested), TOML errors with line and column, a base that includes itself.
+Recipe load_recipe(const std::string& argument, const std::string& kind,
+                   const std::vector<std::string>& overrides = {});
 
 // The recipe's table `name` as options; defaults where the table is absent. Unknown keys are InputErrors.
 //   auto diffusion = recipe_options<DiffusionOptions>(recipe, "diffusion");

@@ -1,0 +1,189 @@
+#include "base/files.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "tests/support/message.h"
+#include "tests/support/scratch.h"
+#include "tests/support/soak.h"
+
+namespace palimpsest {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+// No file of this process may grow past a few bytes: what a full disk looks like to the writer.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit tight{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &tight);
+    handler_ = ::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_ = SIG_DFL;
+};
+
+// Runs an action in a child with a failpoint armed; true when it was killed.
+template <class Action>
+bool killed_at(const std::string& failpoint_name, Action&& action) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("PALIMPSEST_FAILPOINT", failpoint_name.c_str(), 1);
+    action();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+TEST(Files, ReadsWhatWasWritten) {
+  const ScratchFolder scratch;
+  const std::string content("a\0b\n\xff", 5);
+  write_file_atomically(scratch / "a", content);
+  EXPECT_EQ(read_file(scratch / "a"), content);
+  write_file_atomically(scratch / "a", "");
+  EXPECT_EQ(read_file(scratch / "a"), "");
+  EXPECT_EQ(entries(scratch.path()), 1u);
+}
+
+TEST(Files, ReadsFilesWhoseSizeIsNotKnown) {
+  EXPECT_NE(read_file("/proc/self/status").find("Name:"), std::string::npos);
+}
+
+TEST(Files, NamesWhatCannotBeRead) {
+  const ScratchFolder scratch;
+  EXPECT_EQ(message_of<InputError>([] { read_file("/no/such"); }), "/no/such: no such file");
+  EXPECT_EQ(message_of<InputError>([&] { read_file(scratch.path()); }),
+            scratch.path().string() + ": is a directory, not a file");
+}
+
+TEST(Files, AFullDiskLeavesWhatWasThere) {
+  const ScratchFolder scratch;
+  write_file_atomically(scratch / "a", "before");
+  const std::string message = [&] {
+    const FullDisk full(1000);
+    return message_of<IoError>([&] { write_file_atomically(scratch / "a", std::string(5000, 'x')); });
+  }();
+  EXPECT_NE(message.find("cannot write"), std::string::npos) << message;
+  EXPECT_NE(message.find("/a"), std::string::npos) << message;
+  EXPECT_EQ(scratch.read("a"), "before");
+  EXPECT_EQ(entries(scratch.path()), 1u);
+}
+
+TEST(Files, AFolderThatIsNotThereIsAnIoError) {
+  EXPECT_THROW(write_file_atomically("/no/such/folder/a", "x"), IoError);
+}
+
+TEST(Files, KilledAtAnyPointTheFileIsOldOrNew) {
+  for (const char* point : {"file.before_sync", "file.before_rename", "file.after_rename"}) {
+    const ScratchFolder scratch;
+    write_file_atomically(scratch / "a", "old");
+    ASSERT_TRUE(killed_at(point, [&] { write_file_atomically(scratch / "a", "new"); })) << point;
+    EXPECT_EQ(scratch.read("a"), std::string(point) == "file.after_rename" ? "new" : "old") << point;
+    write_file_atomically(scratch / "a", "newer");
+    EXPECT_EQ(scratch.read("a"), "newer");
+  }
+}
+
+TEST(Files, AFailpointCountsItsCalls) {
+  EXPECT_FALSE(killed_at("here:3", [] { failpoint("here"), failpoint("there"), failpoint("here"); }));
+  EXPECT_TRUE(killed_at("here:3", [] { failpoint("here"), failpoint("here"), failpoint("here"); }));
+  EXPECT_FALSE(killed_at("", [] { failpoint("here"); }));
+}
+
+TEST(AtomicDirectory, HasItsNameOnlyWhenCommitted) {
+  const ScratchFolder scratch;
+  {
+    AtomicDirectory directory(scratch / "made/whole");
+    write_file_atomically(directory.working() / "inside", "1");
+    EXPECT_FALSE(fs::exists(scratch / "made/whole"));
+    directory.commit();
+  }
+  EXPECT_EQ(scratch.read("made/whole/inside"), "1");
+  EXPECT_EQ(entries(scratch / "made"), 1u);
+  { AtomicDirectory abandoned(scratch / "made/never"); }
+  EXPECT_EQ(entries(scratch / "made"), 1u);
+}
+
+TEST(AtomicDirectory, ReplacesAnExistingOneWhole) {
+  const ScratchFolder scratch;
+  for (const char* name : {"first", "second"}) {
+    AtomicDirectory directory(scratch / "d/");
+    write_file_atomically(directory.working() / name, name);
+    directory.commit();
+  }
+  EXPECT_EQ(scratch.read("d/second"), "second");
+  EXPECT_EQ(entries(scratch / "d"), 1u);
+  EXPECT_EQ(entries(scratch.path()), 1u);
+}
+
+TEST(AtomicDirectory, KilledAtAnyPointTheDirectoryIsOldOrNewAndTheRestIsSweptUp) {
+  const auto replace = [](const ScratchFolder& scratch, const std::string& content) {
+    AtomicDirectory directory(scratch / "d");
+    write_file_atomically(directory.working() / "inside", content);
+    directory.commit();
+  };
+  for (const char* point : {"directory.before_sync", "directory.before_rename", "directory.after_rename"}) {
+    const ScratchFolder scratch;
+    replace(scratch, "old");
+    ASSERT_TRUE(killed_at(point, [&] { replace(scratch, "new"); })) << point;
+    EXPECT_EQ(scratch.read("d/inside"), std::string(point) == "directory.after_rename" ? "new" : "old") << point;
+    replace(scratch, "newest");
+    EXPECT_EQ(scratch.read("d/inside"), "newest");
+    EXPECT_EQ(entries(scratch.path()), 1u) << "what the killed process left is gone";
+  }
+}
+
+TEST(AtomicDirectory, KilledAtRandomMomentsTheDirectoryIsWhole) {
+  const RandomKey key = RandomKey::root(1).fold("kill");
+  const ScratchFolder scratch;
+  const auto write_whole = [&](int version) {
+    AtomicDirectory directory(scratch / "d");
+    for (const char* name : {"one", "two", "three"}) {
+      write_file_atomically(directory.working() / name, std::to_string(version));
+    }
+    directory.commit();
+  };
+  write_whole(-1);
+  for (std::uint64_t round = 0; round < 5 * soak_factor(); ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int version = 0;; ++version) write_whole(version);
+    }
+    ::usleep(static_cast<useconds_t>(key.below(20'000, round)));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const std::string version = scratch.read("d/one");
+    ASSERT_NE(version, "");
+    EXPECT_EQ(scratch.read("d/two"), version);
+    EXPECT_EQ(scratch.read("d/three"), version);
+  }
+}
+
+TEST(Hash, KnownAnswersOfXxh3) {
+  EXPECT_EQ(hash64_hex(""), "2d06800538d394c2");
+  EXPECT_EQ(hash64_hex("a"), "e6c632b61e964e1f");
+  EXPECT_NE(hash64("a", 1), hash64("a", 2));
+}
+
+}  // namespace
+}  // namespace palimpsest
