@@ -2,17 +2,20 @@
 #include <iostream>
 
 #include "base/errors.h"
+#include "base/interrupt.h"
 #include "base/machine.h"
 #include "experiments/cli/commands.h"
 
 namespace {
 
-constexpr int kDone = 0, kFailed = 1, kWrongInput = 2;
+constexpr int kDone = 0, kFailed = 1, kWrongInput = 2, kInterrupted = 130;
 
 int run(int argc, char** argv) {
-  CLI::App program{"Palimpsest: one bidirectional network that rewrites text, pictures and sound together", "palimpsest"};
+  CLI::App program{"Palimpsest: one bidirectional network that rewrites text, pictures and sound together",
+                   "palimpsest"};
   program.set_version_flag("--version", PALIMPSEST_VERSION);
   program.require_subcommand(1);
+  palimpsest::add_doctor_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -30,6 +33,9 @@ int main(int argc, char** argv) {
   } catch (const palimpsest::InputError& error) {
     std::cerr << "palimpsest: " << error.what() << "\n";
     return kWrongInput;
+  } catch (const palimpsest::Interrupted&) {
+    std::cerr << "palimpsest: interrupted\n";
+    return kInterrupted;
   } catch (const std::exception& error) {
     std::cerr << "palimpsest: " << error.what() << "\n";
     return kFailed;
