@@ -26,7 +26,7 @@ class Tokenizer {
   virtual Layout layout(std::int64_t length) const = 0;
 
   // One Codes an item, in order; each the same as if it were alone (batches are cut in fixed sizes, padded). InputError for
-  // media of another kind. `names` (optional, same length) is what errors call the items.
+  // media of another kind or form. Decoding takes ids in [0, space().size()) whose number layout() knows; c10::Error otherwise.
   virtual std::vector<Codes> encode(const std::vector<Media>& batch) const = 0;
   virtual std::vector<Media> decode(const std::vector<Codes>& batch) const = 0;
 
@@ -38,6 +38,9 @@ class Tokenizer {
 
   // Sample rate that audio must have; 0 when the tokenizer reads no audio.
   virtual std::int64_t sample_rate() const { return 0; }
+
+  // Rows and columns that pictures must have; 0 when the tokenizer reads no pictures.
+  virtual std::int64_t picture_size() const { return 0; }
 };
 
 // Hash of weights and settings, 16 hex digits: the bytes of every file of the directory in name order.
