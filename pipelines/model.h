@@ -11,6 +11,7 @@
 #include "base/machine.h"
 #include "base/recipe.h"
 #include "modalities/canvas/schema.h"
+#include "pipelines/sampling/diffusion_model.h"
 #include "tokenizers/tokenizer.h"
 
 namespace palimpsest {
@@ -52,6 +53,8 @@ struct Model {
   DiffusionOptions diffusion;
   std::shared_ptr<Transformer> denoiser;
   Machine machine;
+
+  DiffusionModel diffusion_model() const;  // for sampling and scoring
 };
 
 // CHECKPOINT is a checkpoint directory, a run (its newest checkpoint) or a name under checkpoints/. Uses ema.safetensors when there

@@ -2,20 +2,19 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "modalities/canvas/canvas.h"
 #include "modalities/media/media.h"
+#include "pipelines/queries/hole.h"
 #include "tokenizers/tokenizer.h"
 
 namespace palimpsest {
 
-// A hole in a given picture, in fractions of its sides (top, left, bottom, right), or in sound (left, right as fractions of time).
-struct Hole {
-  double top = 0, left = 0, bottom = 0, right = 0;
-};
+using RoleTokenizers = std::map<std::string, std::shared_ptr<Tokenizer>>;
 
 struct Query {
   std::map<std::string, Media> given;
@@ -23,9 +22,10 @@ struct Query {
   std::vector<std::string> wanted;    // roles to make; a role with a hole is wanted too
 };
 
-// One document a query: given roles frozen, wanted roles mask (to be made), the rest absent and invisible. InputError: unknown role
-// (nearest suggested), a role both given and wanted without a hole, nothing wanted, media longer than the role.
-TokenCanvas query_canvas(const CanvasSchema& schema, const std::map<std::string, std::shared_ptr<Tokenizer>>& tokenizers,
+// One document a row: given roles frozen, wanted roles mask (to be made). Rows hold only the roles that some query gives or wants, in the
+// schema's order; a role that a query of the batch does not use is invisible in its row. InputError: unknown role (nearest
+// suggested), a role both given and wanted without a hole, nothing wanted, media longer than the role.
+TokenCanvas query_canvas(const CanvasSchema& schema, const RoleTokenizers& tokenizers,
                          const std::vector<Query>& queries);
 
 // Same, with given contents already tokenized (local ids by role).
@@ -36,9 +36,10 @@ struct CodedQuery {
 };
 TokenCanvas query_canvas(const CanvasSchema& schema, const std::vector<CodedQuery>& queries);
 
-// Decodes the wanted roles of a finished canvas: one map a document.
-std::vector<std::map<std::string, Media>> read_media(const CanvasSchema& schema,
-                                                     const std::map<std::string, std::shared_ptr<Tokenizer>>& tokenizers,
-                                                     const TokenCanvas& canvas, const std::vector<std::string>& wanted);
+// Decodes the wanted roles of a finished canvas: one map a document. `schema` is the one that query_canvas had. A role that still
+// holds masks is left out.
+std::vector<std::map<std::string, Media>> read_media(const CanvasSchema& schema, const RoleTokenizers& tokenizers,
+                                                     const TokenCanvas& canvas,
+                                                     const std::vector<std::string>& wanted);
 
 }  // namespace palimpsest

@@ -1,46 +1,49 @@
-// The one sampler loop: a canvas with masks in, a finished canvas out; small policies decide what happens at each step.
+// The one sampler loop: a canvas with masks in, a finished canvas out; a small policy decides what happens at each step.
 //
 // Shapes: B rows, L positions, M masked positions, V vocabulary.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
+#include <span>
 
-#include "backbone/denoiser.h"
-#include "backbone/diffusion/diffusion.h"
-#include "base/options.h"
 #include "base/random.h"
+#include "pipelines/sampling/diffusion_model.h"
+#include "pipelines/sampling/options.h"
+#include "pipelines/sampling/policy.h"
+#include "pipelines/sampling/trace.h"
 
 namespace palimpsest {
 
-enum class UnmaskKind { kConfidence, kAncestral };
-constexpr auto enum_names(UnmaskKind) {
-  return std::array{std::pair{UnmaskKind::kConfidence, "confidence"}, std::pair{UnmaskKind::kAncestral, "ancestral"}};
-}
-
-struct SamplerOptions {
-  UnmaskKind unmask = UnmaskKind::kConfidence;  // MaskGIT (arXiv 2202.04200) or the reverse process (arXiv 2406.07524)
-  std::int64_t steps = 16;
-  double guidance = 1.0;       // w in u + w(c - u); 1 is none
-  double temperature = 1.0;    // of the drawn ids; 0 takes the likeliest
-  double choice_noise = 1.0;   // Gumbel noise on confidence, annealed to 0 over the steps
-  std::int64_t top_k = 0;      // 0: all
-  double top_p = 1.0;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& visitor) {
-    visitor("unmask", self.unmask, "which positions are written: confidence or ancestral");
-    visitor("steps", self.steps, "network calls (twice that with guidance)");
-    visitor("guidance", self.guidance, "w in u + w(c - u); 1 is no guidance");
-    visitor("temperature", self.temperature, "of the drawn ids; 0 takes the likeliest");
-    visitor("choice_noise", self.choice_noise, "Gumbel noise on confidence, annealed to 0");
-    visitor("top_k", self.top_k, "draw among the k likeliest; 0: all");
-    visitor("top_p", self.top_p, "draw among the likeliest with this total probability");
-  }
-  void validate() const;
+struct SampleResult {
+  TokenCanvas canvas;  // no masks left where the start had visible ones
+  Trace trace;
 };
+
+// Rows a network call always has; shorter batches are padded, so that a sample is the same bits alone and in any batch.
+inline constexpr std::int64_t kSamplerRows = 8;
+
+class Sampler {
+ public:
+  // InputError for options that break their rules or name a role that the schema lacks.
+  Sampler(DiffusionModel model, SamplerOptions options);
+  // With a policy of the caller's own in place of the options' `unmask`.
+  Sampler(DiffusionModel model, SamplerOptions options, std::unique_ptr<Policy> policy);
+
+  // Writes every visible position of `start` that holds the mask id and is not frozen. The canvas's rows hold model.schema's roles,
+  // or, by with_roles, some of them. One key a row; row b depends only on its own content and keys[b].
+  // Each step: denoiser, guidance, legality, constraint, policy (temperature, truncation, draw), then `end` filling.
+  SampleResult run(const TokenCanvas& start, std::span<const RandomKey> keys) const;
+
+ private:
+  DiffusionModel model_;
+  SamplerOptions options_;
+  std::unique_ptr<Policy> policy_;
+};
+
+// The schema restricted to the roles that the canvas holds.
+CanvasSchema schema_of(const CanvasSchema& schema, const TokenCanvas& canvas);
+
+// Keys of samples first, first+1, ... of a seed.
+std::vector<RandomKey> sample_keys(std::uint64_t seed, std::int64_t first, std::int64_t count);
 
 }  // namespace palimpsest
