@@ -38,19 +38,22 @@ const Tokenizer& tokenizer_of(const std::string& role, const Tokenizers& tokeniz
   return *found->second;
 }
 
-Role make_role(const std::string& name, const RoleOptions& options, const Tokenizer& tokenizer, const std::string& file) {
+Role make_role(const std::string& name, const RoleOptions& options, const Tokenizer& tokenizer,
+               const std::string& file) {
   const std::string key = "canvas.roles." + name + ".bound";
   if (options.bound < 1) throw InputError(file, key, "must be at least 1, got " + std::to_string(options.bound));
   try {
     return {name, tokenizer.layout(options.bound), options.elastic};
   } catch (const c10::Error& error) {
-    throw InputError(file, key, "its tokenizer cannot make " + std::to_string(options.bound) + " ids: " +
-                                    error.what_without_backtrace());
+    throw InputError(
+        file, key,
+        "its tokenizer cannot make " + std::to_string(options.bound) + " ids: " + error.what_without_backtrace());
   }
 }
 
 // Adds the space of a role's tokenizer unless its modality is there already, with the same ids.
-void add_space(std::vector<CodeSpace>& spaces, const CodeSpace& space, const std::string& role, const std::string& file) {
+void add_space(std::vector<CodeSpace>& spaces, const CodeSpace& space, const std::string& role,
+               const std::string& file) {
   for (const CodeSpace& known : spaces) {
     if (known.modality != space.modality) continue;
     if (known.sub_range_sizes == space.sub_range_sizes) return;
@@ -128,8 +131,9 @@ fs::path resolve_checkpoint(const std::string& checkpoint) {
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  throw InputError(checkpoint, "", "no such checkpoint, run or name under checkpoints/" +
-                                       (names.empty() ? std::string() : suggest(checkpoint, names)));
+  throw InputError(checkpoint, "",
+                   "no such checkpoint, run or name under checkpoints/" +
+                       (names.empty() ? std::string() : suggest(checkpoint, names)));
 }
 
 namespace {
@@ -155,8 +159,8 @@ Tokenizers load_tokenizers(const fs::path& directory, const CanvasOptions& canva
   return tokenizers;
 }
 
-std::shared_ptr<Transformer> load_transformer(const fs::path& directory, const Recipe& recipe, const CanvasSchema& schema,
-                                              const Machine& machine) {
+std::shared_ptr<Transformer> load_transformer(const fs::path& directory, const Recipe& recipe,
+                                              const CanvasSchema& schema, const Machine& machine) {
   const auto options = recipe_options<TransformerOptions>(recipe, "backbone");
   auto transformer = std::make_shared<Transformer>(options, schema, RandomKey::root(0));
   const fs::path averaged = directory / "ema.safetensors";

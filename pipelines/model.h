@@ -41,8 +41,8 @@ struct CanvasOptions {
 
 using Tokenizers = std::map<std::string, std::shared_ptr<Tokenizer>>;  // by role
 
-// The schema that roles and their tokenizers make; modalities in role order. InputError: a role without tokenizer, a bound that the
-// tokenizer cannot make (an image of 63 ids), roles of one modality with different id spaces.
+// The schema that roles and their tokenizers make; modalities in role order. InputError: a role without tokenizer, a
+// bound that the tokenizer cannot make (an image of 63 ids), roles of one modality with different id spaces.
 CanvasSchema make_schema(const CanvasOptions& options, const Tokenizers& tokenizers, const std::string& file);
 
 struct Model {
@@ -57,8 +57,9 @@ struct Model {
   DiffusionModel diffusion_model() const;  // for sampling and scoring
 };
 
-// CHECKPOINT is a checkpoint directory, a run (its newest checkpoint) or a name under checkpoints/. Uses ema.safetensors when there
-// is one, else model.safetensors. InputError: none there, half-written, tensors that do not fit the recipe (named).
+// CHECKPOINT is a checkpoint directory, a run (its newest checkpoint) or a name under checkpoints/. Uses
+// ema.safetensors when there is one, else model.safetensors. InputError: none there, half-written, tensors that do not
+// fit the recipe (named).
 Model load_model(const std::string& checkpoint, const MachineOptions& options);
 
 // The directory that `checkpoint` names, by the same rules.

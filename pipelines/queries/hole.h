@@ -16,8 +16,8 @@ struct Hole {
 // "top,left,bottom,right" or "left,right". InputError naming the role: not numbers, outside [0,1], empty.
 Hole parse_hole(std::string_view text, const std::string& role);
 
-// bool [L]: false at ids whose cell overlaps the hole. A layout without columns runs along its rows (frames, text index), and the
-// hole's left and right cut that. InputError when the hole takes no id.
+// bool [L]: false at ids whose cell overlaps the hole. A layout without columns runs along its rows (frames, text
+// index), and the hole's left and right cut that. InputError when the hole takes no id.
 at::Tensor known_outside(const Hole& hole, const Layout& layout, const std::string& role);
 
 }  // namespace palimpsest

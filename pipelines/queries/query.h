@@ -22,9 +22,10 @@ struct Query {
   std::vector<std::string> wanted;    // roles to make; a role with a hole is wanted too
 };
 
-// One document a row: given roles frozen, wanted roles mask (to be made). Rows hold only the roles that some query gives or wants, in the
-// schema's order; a role that a query of the batch does not use is invisible in its row. InputError: unknown role (nearest
-// suggested), a role both given and wanted without a hole, nothing wanted, media longer than the role.
+// One document a row: given roles frozen, wanted roles mask (to be made). Rows hold only the roles that some query
+// gives or wants, in the schema's order; a role that a query of the batch does not use is invisible in its row.
+// InputError: unknown role (nearest suggested), a role both given and wanted without a hole, nothing wanted, media
+// longer than the role.
 TokenCanvas query_canvas(const CanvasSchema& schema, const RoleTokenizers& tokenizers,
                          const std::vector<Query>& queries);
 
@@ -36,10 +37,9 @@ struct CodedQuery {
 };
 TokenCanvas query_canvas(const CanvasSchema& schema, const std::vector<CodedQuery>& queries);
 
-// Decodes the wanted roles of a finished canvas: one map a document. `schema` is the one that query_canvas had. A role that still
-// holds masks is left out.
+// Decodes the wanted roles of a finished canvas: one map a document. `schema` is the one that query_canvas had. A role
+// that still holds masks is left out.
 std::vector<std::map<std::string, Media>> read_media(const CanvasSchema& schema, const RoleTokenizers& tokenizers,
-                                                     const TokenCanvas& canvas,
-                                                     const std::vector<std::string>& wanted);
+                                                     const TokenCanvas& canvas, const std::vector<std::string>& wanted);
 
 }  // namespace palimpsest

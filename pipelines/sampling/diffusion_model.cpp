@@ -23,9 +23,9 @@ TokenCanvas pad_rows(const TokenCanvas& canvas, std::int64_t padded) {
   TORCH_CHECK(rows > 0 && rows < padded, "pad_rows: needs 1 to ", padded, " rows, got ", rows);
   const at::Tensor index = at::cat({at::arange(rows, at::kLong), at::zeros({padded - rows}, at::kLong)});
   TokenCanvas result = canvas;
-  for (at::Tensor TokenCanvas::*field :
-       {&TokenCanvas::tokens_BL, &TokenCanvas::frozen_BL, &TokenCanvas::visible_BL, &TokenCanvas::document_BL,
-        &TokenCanvas::role_BL, &TokenCanvas::modality_BL, &TokenCanvas::legal_class_BL, &TokenCanvas::coordinates_BLA}) {
+  for (at::Tensor TokenCanvas::*field : {&TokenCanvas::tokens_BL, &TokenCanvas::frozen_BL, &TokenCanvas::visible_BL,
+                                         &TokenCanvas::document_BL, &TokenCanvas::role_BL, &TokenCanvas::modality_BL,
+                                         &TokenCanvas::legal_class_BL, &TokenCanvas::coordinates_BLA}) {
     result.*field = (canvas.*field).index_select(0, index);
   }
   for (std::int64_t row = rows; row < padded; ++row) {

@@ -17,8 +17,8 @@ struct DiffusionModel {
   c10::Device device{c10::DeviceType::CPU};  // where the denoiser is
 };
 
-// A number of matrix rows that no product's edge handling shows in: rows asked of a denoiser are padded to multiples of it, so that
-// a sample's logits are the same bits in any batch.
+// A number of matrix rows that no product's edge handling shows in: rows asked of a denoiser are padded to multiples of
+// it, so that a sample's logits are the same bits in any batch.
 inline constexpr std::int64_t kRowQuantum = 64;
 
 // The flat positions, padded with their first to a multiple of kRowQuantum.

@@ -12,7 +12,9 @@ struct Candidate {
   double weight;
 };
 
-bool likelier(const Candidate& a, const Candidate& b) { return a.weight != b.weight ? a.weight > b.weight : a.id < b.id; }
+bool likelier(const Candidate& a, const Candidate& b) {
+  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
+}
 bool lower_id(const Candidate& a, const Candidate& b) { return a.id < b.id; }
 
 std::int64_t likeliest(std::span<const float> log_prob_V) {

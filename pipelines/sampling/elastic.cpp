@@ -25,8 +25,8 @@ std::vector<ElasticRun> elastic_runs(const CanvasSchema& schema, const TokenCanv
 
 }  // namespace
 
-at::Tensor forbid_end_before_content(const CanvasSchema& schema, const TokenCanvas& canvas, const at::Tensor& position_M,
-                                     const at::Tensor& logits_MV) {
+at::Tensor forbid_end_before_content(const CanvasSchema& schema, const TokenCanvas& canvas,
+                                     const at::Tensor& position_M, const at::Tensor& logits_MV) {
   at::Tensor forbidden_N = at::zeros({canvas.rows() * canvas.length()}, at::kBool);
   const at::Tensor tokens_BL = canvas.tokens_BL.contiguous();
   const std::int64_t* tokens = tokens_BL.const_data_ptr<std::int64_t>();

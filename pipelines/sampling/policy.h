@@ -17,11 +17,11 @@ namespace palimpsest {
 // What a policy may look at. All tensors are on the CPU.
 struct StepView {
   const CanvasSchema& schema;
-  const TokenCanvas& canvas;        // as it stands before this step
-  at::Tensor position_M;            // int64, flat into B*L, ascending: what is still to be written
-  at::Tensor log_prob_MV;           // float32, legal log-probabilities after guidance and constraint; -inf elsewhere
-  at::Tensor planned_BR;            // float64: positions of a role that the schedule is spread over
-  std::int64_t step = 0;            // of num_steps
+  const TokenCanvas& canvas;  // as it stands before this step
+  at::Tensor position_M;      // int64, flat into B*L, ascending: what is still to be written
+  at::Tensor log_prob_MV;     // float32, legal log-probabilities after guidance and constraint; -inf elsewhere
+  at::Tensor planned_BR;      // float64: positions of a role that the schedule is spread over
+  std::int64_t step = 0;      // of num_steps
   std::int64_t num_steps = 1;
   std::vector<StepTimes> times;     // by role
   std::span<const RandomKey> keys;  // one a row; a draw is keys[row].fold(stream).fold(step).uniform(position in row)

@@ -15,7 +15,7 @@ struct Batch {
   TokenCanvas canvas;               // on the CPU, tokens owned and written in place
   TokenCanvas device_canvas;        // the same where the denoiser is; tokens renewed each step
   at::Tensor hide_BL;               // there too
-  std::int64_t real_rows = 0;   // the others are padding
+  std::int64_t real_rows = 0;       // the others are padding
   std::span<const RandomKey> keys;  // one a real row
   at::Tensor planned_BR;            // float64
 };
@@ -70,8 +70,7 @@ NoisyCanvas noisy_view(const Batch& batch, const std::vector<StepTimes>& times) 
 StepView make_view(const DiffusionModel& model, const SamplerOptions& options, const Batch& batch, std::int64_t step,
                    const at::Tensor& position_M) {
   const auto times = step_times(batch.schema, model.diffusion, options, step);
-  at::Tensor logits_MV =
-      guided_logits_MV(model, noisy_view(batch, times), position_M, batch.hide_BL, options.guidance);
+  at::Tensor logits_MV = guided_logits_MV(model, noisy_view(batch, times), position_M, batch.hide_BL, options.guidance);
   logits_MV = forbid_end_before_content(batch.schema, batch.canvas, position_M, logits_MV);
   const at::Tensor class_M = batch.canvas.legal_class_BL.reshape({-1}).index_select(0, position_M);
   const at::Tensor log_prob_MV =

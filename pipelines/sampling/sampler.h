@@ -1,4 +1,5 @@
-// The one sampler loop: a canvas with masks in, a finished canvas out; a small policy decides what happens at each step.
+// The one sampler loop: a canvas with masks in, a finished canvas out; a small policy decides what happens at each
+// step.
 //
 // Shapes: B rows, L positions, M masked positions, V vocabulary.
 #pragma once
@@ -29,9 +30,10 @@ class Sampler {
   // With a policy of the caller's own in place of the options' `unmask`.
   Sampler(DiffusionModel model, SamplerOptions options, std::unique_ptr<Policy> policy);
 
-  // Writes every visible position of `start` that holds the mask id and is not frozen. The canvas's rows hold model.schema's roles,
-  // or, by with_roles, some of them. One key a row; row b depends only on its own content and keys[b].
-  // Each step: denoiser, guidance, legality, constraint, policy (temperature, truncation, draw), then `end` filling.
+  // Writes every visible position of `start` that holds the mask id and is not frozen. The canvas's rows hold
+  // model.schema's roles, or, by with_roles, some of them. One key a row; row b depends only on its own content and
+  // keys[b]. Each step: denoiser, guidance, legality, constraint, policy (temperature, truncation, draw), then `end`
+  // filling.
   SampleResult run(const TokenCanvas& start, std::span<const RandomKey> keys) const;
 
  private:

@@ -5,8 +5,8 @@
 
 namespace palimpsest {
 
-// MaskGIT (arXiv 2202.04200, section 3.2): every masked position draws an id; of each role, the most confident are written until
-// floor(planned * (1 - alpha_s)) are left. Confidence is the log-probability of the drawn id plus
+// MaskGIT (arXiv 2202.04200, section 3.2): every masked position draws an id; of each role, the most confident are
+// written until floor(planned * (1 - alpha_s)) are left. Confidence is the log-probability of the drawn id plus
 // choice_noise * (1 - (step+1)/steps) * Gumbel.
 class ConfidencePolicy : public Policy {
  public:
@@ -17,8 +17,8 @@ class ConfidencePolicy : public Policy {
   SamplerOptions options_;
 };
 
-// The reverse law t -> s of the absorbing process: a masked position stays masked with probability (1-alpha_s)/(1-alpha_t), and
-// else takes a draw of the model's distribution. MDLM eq. 6 (arXiv 2406.07524).
+// The reverse law t -> s of the absorbing process: a masked position stays masked with probability
+// (1-alpha_s)/(1-alpha_t), and else takes a draw of the model's distribution. MDLM eq. 6 (arXiv 2406.07524).
 class AncestralPolicy : public Policy {
  public:
   explicit AncestralPolicy(SamplerOptions options) : options_(std::move(options)) {}

@@ -1,0 +1,266 @@
+#include "pipelines/scoring.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "base/errors.h"
+#include "pipelines/sampling/times.h"
+
+namespace palimpsest {
+
+void ScoringOptions::validate() const {
+  if (times < 2 || times % 2 != 0) {
+    throw InputError("", "times", "must be even and at least 2, got " + std::to_string(times));
+  }
+  if (rows < 1) throw InputError("", "rows", "must be at least 1, got " + std::to_string(rows));
+}
+
+double Bound::Part::nats_per_token() const { return tokens == 0 ? 0 : nats / static_cast<double>(tokens); }
+double Bound::Part::bits_per_token() const { return nats_per_token() / std::numbers::ln2; }
+
+at::Tensor ScoreMatrix::pointwise_information_QC(bool hidden_prior) const {
+  return log_prob_QC - (hidden_prior ? log_prior_C : log_mean_prior_C);
+}
+
+namespace {
+
+using Contents = std::map<std::string, at::Tensor>;
+
+// One draw of which positions are masked: the `count` of `total` scored positions with the smallest uniforms.
+struct MaskDraw {
+  at::Tensor masked_L;  // bool, over a row
+  double share = 0;     // count / total
+};
+
+// Rows to be scored: clean contents and what each row's positions are for.
+struct ScoringRows {
+  CanvasSchema schema;
+  TokenCanvas clean;
+  at::Tensor scored_BL;   // bool: noised
+  at::Tensor counted_BL;  // bool: of those, the ones in the figures
+};
+
+std::vector<std::string> names_of(const CanvasSchema& schema, const ScoredDocument& document) {
+  std::vector<std::string> names;
+  for (const auto& [role, ids] : document.given) names.push_back(role);
+  for (const auto& [role, ids] : document.scored) {
+    if (document.given.count(role)) throw InputError("", role, "is both given and scored");
+    names.push_back(role);
+  }
+  for (const std::string& name : names) schema.role_index(name);
+  if (document.scored.empty()) throw InputError("", "", "nothing is to be scored: name a role");
+  return names;
+}
+
+// True up to and with the first `end` of each role; true everywhere in roles without.
+at::Tensor before_filling_BL(const CanvasSchema& schema, const at::Tensor& tokens_BL) {
+  at::Tensor result_BL = at::ones_like(tokens_BL, at::kBool);
+  for (std::int64_t role = 0; role < schema.num_roles(); ++role) {
+    if (!schema.holds(role) || !schema.role(role).elastic) continue;
+    const std::int64_t begin = schema.role_begin(role), length = schema.role(role).length();
+    const at::Tensor is_end_BL = tokens_BL.narrow(1, begin, length).eq(kEndId);
+    const at::Tensor ends_before_BL = is_end_BL.cumsum(1).sub(is_end_BL.to(at::kLong));
+    result_BL.narrow(1, begin, length).copy_(ends_before_BL.eq(0));
+  }
+  return result_BL;
+}
+
+// All documents have the same roles.
+ScoringRows make_rows(const DiffusionModel& model, std::span<const ScoredDocument> documents, bool count_filling) {
+  ScoringRows rows;
+  rows.schema = model.schema.with_roles(names_of(model.schema, documents.front()));
+  std::vector<Document> filled;
+  for (const ScoredDocument& document : documents) {
+    Document whole;
+    for (const auto& [role, ids_L] : document.given) whole.roles[role] = {ids_L, true, {}};
+    for (const auto& [role, ids_L] : document.scored) whole.roles[role] = {ids_L, false, {}};
+    filled.push_back(std::move(whole));
+  }
+  rows.clean = build_canvas(rows.schema, filled);
+  rows.scored_BL = rows.clean.frozen_BL.logical_not().logical_and(rows.clean.visible_BL);
+  rows.counted_BL =
+      count_filling ? rows.scored_BL : rows.scored_BL.logical_and(before_filling_BL(rows.schema, rows.clean.tokens_BL));
+  return rows;
+}
+
+// Draw k of K over the scored positions of a row; the same for every document with these roles.
+MaskDraw draw_mask(const at::Tensor& scored_L, const ScoringOptions& options, std::int64_t k) {
+  const at::Tensor position_N = scored_L.nonzero().view({-1});
+  const std::int64_t total = position_N.numel();
+  const std::int64_t pair = std::min(k, options.times - 1 - k);
+  const bool mirrored = k != pair;
+  const RandomKey key =
+      RandomKey::root(static_cast<std::uint64_t>(options.seed)).fold("score").fold(static_cast<std::uint64_t>(pair));
+  const double offset = mirrored ? 1.0 - key.fold("time").uniform(0) : key.fold("time").uniform(0);
+  const double time = (static_cast<double>(k) + offset) / static_cast<double>(options.times);
+  const auto count = std::min<std::int64_t>(total, 1 + static_cast<std::int64_t>(time * static_cast<double>(total)));
+  const RandomKey stream = key.fold("position");
+  const at::Tensor uniform_N = uniform_BN(std::span(&stream, 1), total)[0];
+  const at::Tensor order_N = at::argsort(mirrored ? uniform_N.neg() : uniform_N);
+  MaskDraw draw{at::zeros_like(scored_L), static_cast<double>(count) / static_cast<double>(total)};
+  draw.masked_L.index_fill_(0, position_N.index_select(0, order_N.narrow(0, 0, count)), true);
+  return draw;
+}
+
+// Noise times float32 [L]: of each modality, the time at which its schedule masks the share.
+at::Tensor times_L(const ScoringRows& rows, const DiffusionModel& model, const at::Tensor& scored_L, double share) {
+  std::vector<float> times;
+  for (const NoiseSchedule& schedule : modality_schedules(rows.schema, model.diffusion)) {
+    times.push_back(static_cast<float>(time_of_masked_share(schedule, share)));
+  }
+  return at::tensor(times, at::kFloat).index_select(0, rows.schema.modality_L()) * scored_L;
+}
+
+NoisyCanvas mask_rows(const ScoringRows& rows, const DiffusionModel& model, const MaskDraw& draw) {
+  const at::Tensor masked_BL = rows.scored_BL.logical_and(draw.masked_L);
+  NoisyCanvas noisy{rows.clean, {}, masked_BL};
+  noisy.canvas.tokens_BL = rows.clean.tokens_BL.masked_fill(masked_BL, kMaskId);
+  noisy.t_BL = times_L(rows, model, rows.scored_BL[0], draw.share).expand_as(masked_BL).contiguous();
+  noisy.canvas = noisy.canvas.to(model.device);
+  noisy.t_BL = noisy.t_BL.to(model.device);
+  noisy.masked_BL = noisy.masked_BL.to(model.device);
+  return noisy;
+}
+
+// Weighted negative log-probabilities float64 [B,L] of one draw, 0 where nothing is masked or counted.
+at::Tensor draw_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const MaskDraw& draw) {
+  const at::Tensor wanted_BL = rows.counted_BL.logical_and(draw.masked_L);
+  at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
+  const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
+  if (position_M.numel() == 0) return nats_BL;
+  const at::Tensor logits_MV = logits_at(model, mask_rows(rows, model, draw), position_M);
+  const at::Tensor target_M = rows.clean.tokens_BL.reshape({-1}).index_select(0, position_M);
+  const at::Tensor class_M = rows.clean.legal_class_BL.reshape({-1}).index_select(0, position_M);
+  const at::Tensor log_prob_M = legal_log_prob_M(logits_MV, target_M.to(logits_MV.device()),
+                                                 class_M.to(logits_MV.device()), rows.schema.vocabulary());
+  nats_BL.view({-1}).index_copy_(0, position_M, log_prob_M.cpu().to(at::kDouble).neg().div(draw.share));
+  return nats_BL;
+}
+
+// Means over all draws by position, and over the members of each mirrored pair by document.
+struct RowNats {
+  at::Tensor nats_BL;
+  at::Tensor pair_nats_BP;
+};
+
+RowNats estimate(const ScoringRows& rows, const DiffusionModel& model, const ScoringOptions& options) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t pairs = options.times / 2;
+  RowNats result{at::zeros(rows.scored_BL.sizes(), at::kDouble), at::zeros({rows.clean.rows(), pairs}, at::kDouble)};
+  for (std::int64_t k = 0; k < options.times; ++k) {
+    const at::Tensor nats_BL = draw_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k));
+    result.nats_BL.add_(nats_BL, 1.0 / static_cast<double>(options.times));
+    result.pair_nats_BP.select(1, std::min(k, options.times - 1 - k)).add_(nats_BL.sum(1), 0.5);
+  }
+  return result;
+}
+
+Bound bound_of(const ScoringRows& rows, const RowNats& nats, std::int64_t row) {
+  Bound bound;
+  const at::Tensor pair_P = nats.pair_nats_BP[row];
+  bound.nats = pair_P.mean().item<double>();
+  const auto pairs = static_cast<double>(pair_P.numel());
+  bound.standard_error =
+      pairs < 2 ? std::numeric_limits<double>::infinity() : pair_P.std(true).item<double>() / std::sqrt(pairs);
+  for (std::int64_t modality = 0; modality < rows.schema.vocabulary().num_modalities(); ++modality) {
+    const at::Tensor own_L = rows.counted_BL[row].logical_and(rows.schema.modality_L().eq(modality));
+    if (!own_L.any().item<bool>()) continue;
+    bound.by_modality[rows.schema.vocabulary().space(modality).modality] = {
+        nats.nats_BL[row].masked_select(own_L).sum().item<double>(), own_L.sum().item<std::int64_t>()};
+  }
+  return bound;
+}
+
+}  // namespace
+
+std::vector<Bound> likelihood_bounds(const DiffusionModel& model, const std::vector<ScoredDocument>& documents,
+                                     const ScoringOptions& options) {
+  options.validate();
+  std::vector<Bound> bounds(documents.size());
+  std::map<std::pair<std::vector<std::string>, std::size_t>, std::vector<std::size_t>>
+      groups;  // documents of the same roles
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    groups[{names_of(model.schema, documents[i]), documents[i].given.size()}].push_back(i);
+  }
+  const auto step = static_cast<std::size_t>(options.rows);
+  for (const auto& [roles, members] : groups) {
+    for (std::size_t first = 0; first < members.size(); first += step) {
+      std::vector<ScoredDocument> block;
+      for (std::size_t i = first; i < std::min(first + step, members.size()); ++i)
+        block.push_back(documents[members[i]]);
+      const ScoringRows rows = make_rows(model, block, options.count_filling);
+      const RowNats nats = estimate(rows, model, options);
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        bounds[members[first + i]] = bound_of(rows, nats, static_cast<std::int64_t>(i));
+      }
+    }
+  }
+  return bounds;
+}
+
+namespace {
+
+void check_same_roles(const std::vector<Contents>& items, const char* what) {
+  if (items.empty()) throw InputError("", what, "must not be empty");
+  for (const Contents& item : items) {
+    const bool same = item.size() == items.front().size() &&
+                      std::equal(item.begin(), item.end(), items.front().begin(),
+                                 [](const auto& a, const auto& b) { return a.first == b.first; });
+    if (!same) throw InputError("", what, "must all have the same roles");
+  }
+}
+
+// log p float64 [N] of pairs, in blocks of rows.
+at::Tensor log_probs_of(const DiffusionModel& model, const std::vector<ScoredDocument>& documents,
+                        const ScoringOptions& options) {
+  std::vector<at::Tensor> parts;
+  const auto step = static_cast<std::size_t>(options.rows);
+  for (std::size_t first = 0; first < documents.size(); first += step) {
+    const std::size_t count = std::min(step, documents.size() - first);
+    const ScoringRows rows = make_rows(model, std::span(documents).subspan(first, count), options.count_filling);
+    parts.push_back(estimate(rows, model, options).nats_BL.sum(1).neg());
+  }
+  return at::cat(parts);
+}
+
+// The same rows as with a query, but nobody sees it.
+at::Tensor log_priors_of(const DiffusionModel& model, const Contents& query, const std::vector<Contents>& candidates,
+                         const ScoringOptions& options) {
+  std::vector<at::Tensor> parts;
+  const auto step = static_cast<std::size_t>(options.rows);
+  for (std::size_t first = 0; first < candidates.size(); first += step) {
+    std::vector<ScoredDocument> block;
+    for (std::size_t i = first; i < std::min(first + step, candidates.size()); ++i)
+      block.push_back({query, candidates[i]});
+    ScoringRows rows = make_rows(model, block, options.count_filling);
+    const at::Tensor given_BL = rows.scored_BL.logical_not();
+    rows.clean.tokens_BL = rows.clean.tokens_BL.masked_fill(given_BL, kMaskId);
+    rows.clean.visible_BL = rows.clean.visible_BL.logical_and(rows.scored_BL);
+    parts.push_back(estimate(rows, model, options).nats_BL.sum(1).neg());
+  }
+  return at::cat(parts);
+}
+
+}  // namespace
+
+ScoreMatrix score_matrix(const DiffusionModel& model, const std::vector<Contents>& queries,
+                         const std::vector<Contents>& candidates, const ScoringOptions& options) {
+  options.validate();
+  check_same_roles(queries, "queries");
+  check_same_roles(candidates, "candidates");
+  std::vector<ScoredDocument> pairs;
+  for (const Contents& query : queries) {
+    for (const Contents& candidate : candidates) pairs.push_back({query, candidate});
+  }
+  const auto num_queries = static_cast<std::int64_t>(queries.size());
+  const auto num_candidates = static_cast<std::int64_t>(candidates.size());
+  ScoreMatrix matrix;
+  matrix.log_prob_QC = log_probs_of(model, pairs, options).view({num_queries, num_candidates});
+  matrix.log_prior_C = log_priors_of(model, queries.front(), candidates, options);
+  matrix.log_mean_prior_C = matrix.log_prob_QC.logsumexp(0) - std::log(static_cast<double>(num_queries));
+  return matrix;
+}
+
+}  // namespace palimpsest
