@@ -130,12 +130,10 @@ at::Tensor draw_nats_BL(const ScoringRows& rows, const DiffusionModel& model, co
   at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
   const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
   if (position_M.numel() == 0) return nats_BL;
-  const at::Tensor logits_MV = logits_at(model, mask_rows(rows, model, draw), position_M);
-  const at::Tensor target_M = rows.clean.tokens_BL.reshape({-1}).index_select(0, position_M);
-  const at::Tensor class_M = rows.clean.legal_class_BL.reshape({-1}).index_select(0, position_M);
-  const at::Tensor log_prob_M = legal_log_prob_M(logits_MV, target_M.to(logits_MV.device()),
-                                                 class_M.to(logits_MV.device()), rows.schema.vocabulary());
-  nats_BL.view({-1}).index_copy_(0, position_M, log_prob_M.cpu().to(at::kDouble).neg().div(draw.share));
+  const NoisyCanvas noisy = mask_rows(rows, model, draw);
+  const at::Tensor nats_M =
+      legal_nll_M(*model.denoiser, rows.clean.to(model.device), noisy, rows.schema, position_M.to(model.device));
+  nats_BL.view({-1}).index_copy_(0, position_M, nats_M.cpu().to(at::kDouble).div(draw.share));
   return nats_BL;
 }
 

@@ -15,6 +15,8 @@ struct DiffusionModel {
   CanvasSchema schema;
   DiffusionOptions diffusion;
   c10::Device device{c10::DeviceType::CPU};  // where the denoiser is
+  std::int64_t rows = 8;  // of a sampler's network call, always: shorter batches are padded, so that a sample is the
+                          // same bits alone and in any batch
 };
 
 // A number of matrix rows that no product's edge handling shows in: rows asked of a denoiser are padded to multiples of

@@ -42,7 +42,7 @@ Batch make_batch(const DiffusionModel& model, const TokenCanvas& rows, std::span
   Batch batch;
   batch.schema = schema_of(model.schema, rows);
   batch.real_rows = rows.rows();
-  batch.canvas = pad_rows(rows, kSamplerRows);
+  batch.canvas = pad_rows(rows, model.rows);
   batch.canvas.tokens_BL = batch.canvas.tokens_BL.clone(at::MemoryFormat::Contiguous);
   batch.canvas.frozen_BL = batch.canvas.frozen_BL.contiguous();
   batch.canvas.visible_BL = batch.canvas.visible_BL.contiguous();
@@ -162,26 +162,44 @@ Sampler::Sampler(DiffusionModel model, SamplerOptions options, std::unique_ptr<P
   for (const auto& [name, role] : options_.roles) model_.schema.role_index(name);
 }
 
-SampleResult Sampler::run(const TokenCanvas& start, std::span<const RandomKey> keys) const {
+std::int64_t Sampler::run_steps(const TokenCanvas& start) const {
+  return (start.rows() + model_.rows - 1) / model_.rows * options_.steps;
+}
+
+std::vector<TraceEvent> Sampler::run_batch(TokenCanvas& rows, std::span<const RandomKey> keys,
+                                           const std::function<void(std::int64_t)>& on_step) const {
+  Batch batch = make_batch(model_, rows, keys);
+  std::vector<TraceEvent> events;
+  for (std::int64_t step = 0; step < options_.steps; ++step) {
+    const at::Tensor position_M = open_positions(batch);
+    if (position_M.numel() == 0) break;
+    const StepView view = make_view(model_, options_, batch, step, position_M);
+    apply(batch, view, policy_->decide(view), events);
+    on_step(step + 1);
+  }
+  rows.tokens_BL = batch.canvas.tokens_BL.narrow(0, 0, rows.rows());
+  return events;
+}
+
+SampleResult Sampler::run(const TokenCanvas& start, std::span<const RandomKey> keys,
+                          const std::function<void(std::int64_t)>& on_step) const {
   TORCH_CHECK(start.one_document_a_row, "Sampler: needs one document a row");
   TORCH_CHECK(static_cast<std::int64_t>(keys.size()) == start.rows(), "Sampler: needs a key a row, got ", keys.size(),
               " for ", start.rows(), " rows");
   SampleResult result{start, {start.tokens_BL.clone(), options_.steps, {}}};
   result.canvas.tokens_BL = start.tokens_BL.clone();
-  for (std::int64_t first = 0; first < start.rows(); first += kSamplerRows) {
-    const std::int64_t count = std::min(kSamplerRows, start.rows() - first);
-    Batch batch = make_batch(model_, start.slice_rows(first, count),
-                             keys.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
-    std::vector<TraceEvent> events;
-    for (std::int64_t step = 0; step < options_.steps; ++step) {
-      const at::Tensor position_M = open_positions(batch);
-      if (position_M.numel() == 0) break;
-      const StepView view = make_view(model_, options_, batch, step, position_M);
-      apply(batch, view, policy_->decide(view), events);
-    }
+  std::int64_t steps_before = 0;
+  for (std::int64_t first = 0; first < start.rows(); first += model_.rows) {
+    const std::int64_t count = std::min(model_.rows, start.rows() - first);
+    TokenCanvas rows = start.slice_rows(first, count);
+    auto events = run_batch(rows, keys.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                            [&](std::int64_t step) {
+                              if (on_step) on_step(steps_before + step);
+                            });
+    steps_before += options_.steps;
     for (TraceEvent& event : events) event.row += first;
     result.trace.events.insert(result.trace.events.end(), events.begin(), events.end());
-    result.canvas.tokens_BL.narrow(0, first, count).copy_(batch.canvas.tokens_BL.narrow(0, 0, count));
+    result.canvas.tokens_BL.narrow(0, first, count).copy_(rows.tokens_BL);
   }
   std::stable_sort(result.trace.events.begin(), result.trace.events.end(),
                    [](const TraceEvent& a, const TraceEvent& b) { return a.step < b.step; });

@@ -4,6 +4,7 @@
 // Shapes: B rows, L positions, M masked positions, V vocabulary.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -20,9 +21,6 @@ struct SampleResult {
   Trace trace;
 };
 
-// Rows a network call always has; shorter batches are padded, so that a sample is the same bits alone and in any batch.
-inline constexpr std::int64_t kSamplerRows = 8;
-
 class Sampler {
  public:
   // InputError for options that break their rules or name a role that the schema lacks.
@@ -34,9 +32,16 @@ class Sampler {
   // model.schema's roles, or, by with_roles, some of them. One key a row; row b depends only on its own content and
   // keys[b]. Each step: denoiser, guidance, legality, constraint, policy (temperature, truncation, draw), then `end`
   // filling.
-  SampleResult run(const TokenCanvas& start, std::span<const RandomKey> keys) const;
+  // `on_step` hears of every step done, of run_steps() in all; it may throw to stop.
+  SampleResult run(const TokenCanvas& start, std::span<const RandomKey> keys,
+                   const std::function<void(std::int64_t)>& on_step = {}) const;
+  std::int64_t run_steps(const TokenCanvas& start) const;
 
  private:
+  // Writes into `rows`, at most model.rows of them.
+  std::vector<TraceEvent> run_batch(TokenCanvas& rows, std::span<const RandomKey> keys,
+                                    const std::function<void(std::int64_t)>& on_step) const;
+
   DiffusionModel model_;
   SamplerOptions options_;
   std::unique_ptr<Policy> policy_;

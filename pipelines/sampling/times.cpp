@@ -37,8 +37,7 @@ double time_of_masked_share(const NoiseSchedule& schedule, double share) {
 std::vector<NoiseSchedule> modality_schedules(const CanvasSchema& schema, const DiffusionOptions& diffusion) {
   std::vector<NoiseSchedule> schedules;
   for (std::int64_t modality = 0; modality < schema.vocabulary().num_modalities(); ++modality) {
-    const auto own = diffusion.schedules.find(schema.vocabulary().space(modality).modality);
-    schedules.emplace_back(own == diffusion.schedules.end() ? diffusion.schedule : own->second);
+    schedules.push_back(diffusion.schedule_of(schema.vocabulary().space(modality).modality));
   }
   return schedules;
 }
