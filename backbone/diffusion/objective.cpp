@@ -2,6 +2,7 @@
 #include "backbone/diffusion/objective.h"
 
 #include "backbone/diffusion/cross_entropy.h"
+#include "backbone/kernels/cross_entropy.h"
 
 namespace palimpsest {
 
@@ -71,8 +72,8 @@ at::Tensor legal_nll_M(Denoiser& denoiser, const TokenCanvas& clean, const Noisy
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] == 0) continue;
     const LegalClass& legal = vocabulary.legal_class(static_cast<std::int64_t>(c));
-    const at::Tensor logits_MR = denoiser.logits_MR(features[c], legal_ranges(legal)).to(at::kFloat);
-    nll.push_back(at::cross_entropy_loss(logits_MR, local_targets_M(targets[c], legal), {}, at::Reduction::None));
+    const at::Tensor logits_MR = denoiser.logits_MR(features[c], legal_ranges(legal));
+    nll.push_back(cross_entropy(logits_MR, local_targets_M(targets[c], legal)));
   }
   if (nll.empty()) return features.front().sum(-1).to(at::kFloat);  // no rows: empty, still part of the graph
   const at::Tensor grouped_nll_M = at::cat(nll);

@@ -1,21 +1,17 @@
-// Who may look at whom, and the looking.
+// Who may look at whom.
 //
-// Shapes: B rows, L positions, H query heads, G key and value heads, E head width.
+// Shapes: B rows, L positions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include "backbone/kernels/rotate_heads.h"
 #include "modalities/canvas/canvas.h"
 
 namespace palimpsest {
 
-// bool, broadcast to [B,1,L,L], true where the query (third axis) may look at the key (last): visible, and of the same
-// document. Undefined when everybody may look at everything: the fast path.
+// What is added to a query's score (third axis) of a key (last): 0 where the key is visible and of the same document,
+// else -infinity. float32 [B,1,L,L], or a view of as much. Undefined when everybody may look at everything: the fast
+// path.
 at::Tensor attention_mask(const TokenCanvas& canvas);
-
-// Softmax attention at scale 1/sqrt(E); a query that may look at nothing gets zeros. [B,H,L,E] with L before H in
-// memory.
-at::Tensor attend(const Heads& heads, const at::Tensor& mask);
 
 }  // namespace palimpsest

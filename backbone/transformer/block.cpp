@@ -2,9 +2,8 @@
 
 #include <cmath>
 
-#include "backbone/kernels/rms_norm.h"
+#include "backbone/kernels/cross_entropy.h"
 #include "backbone/kernels/swiglu.h"
-#include "backbone/transformer/attention.h"
 
 namespace palimpsest {
 
@@ -40,15 +39,26 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType
   return at::linear(x.to(compute_type), weight.to(compute_type));
 }
 
-at::Tensor apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
-                       const at::Tensor& x_BLD) {
+SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D) {
+  if (stream.delta_ND.defined()) return add_rms_norm(stream.x_ND, stream.delta_ND, weight_D);
+  return {stream.x_ND, rms_norm(stream.x_ND, weight_D)};
+}
+
+Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
+                   const Stream& stream, const at::Tensor& rows_M) {
   const c10::ScalarType type = around.compute_type;
-  const HeadOptions head_options{options.heads, options.key_value_heads, block.query_norm_E, block.key_norm_E};
-  const at::Tensor projected_BLP = linear(rms_norm(x_BLD, block.norm1_D, type), block.qkv_PD, type);
-  const at::Tensor mixed_BHLE = attend(rotate_heads(projected_BLP, around.rotation, head_options), around.mask);
-  const at::Tensor attended_BLD = x_BLD + linear(mixed_BHLE.transpose(1, 2).flatten(2), block.out_DD, type);
-  const at::Tensor hidden_BLF = swiglu(linear(rms_norm(attended_BLD, block.norm2_D, type), block.gate_up_2FD, type));
-  return attended_BLD + linear(hidden_BLF, block.down_DF, type);
+  SumAndNorm before = norm_stream(stream, block.norm1_D);
+  const at::Tensor projected_BLP = linear(before.normed_ND, block.qkv_PD, type).unflatten(0, {around.rows, -1});
+  const AttentionInputs inputs{options.heads,    options.key_value_heads, block.query_norm_E,
+                               block.key_norm_E, around.rotation,         around.mask};
+  at::Tensor mixed_ND = rotary_attention(projected_BLP, inputs).flatten(0, 1);
+  if (rows_M.defined()) {
+    mixed_ND = pick_rows(mixed_ND, rows_M);
+    before.sum_ND = pick_rows(before.sum_ND, rows_M);
+  }
+  const SumAndNorm between = norm_stream({before.sum_ND, linear(mixed_ND, block.out_DD, type)}, block.norm2_D);
+  const at::Tensor hidden_NF = swiglu(linear(between.normed_ND, block.gate_up_2FD, type));
+  return {between.sum_ND, linear(hidden_NF, block.down_DF, type)};
 }
 
 }  // namespace palimpsest

@@ -1,11 +1,12 @@
 // One transformer block: attention, then a gated net, each after a norm and added to the stream.
 //
-// Shapes: B rows, L positions, D width, F hidden width, E head width, P = (H + 2G) E.
+// Shapes: B rows, L positions, N = B L, M of these chosen, D width, F hidden width, E head width, P = (H + 2G) E.
 #pragma once
 
 #include <string>
 
-#include "backbone/kernels/rotate_heads.h"
+#include "backbone/kernels/rms_norm.h"
+#include "backbone/kernels/rotary_attention.h"
 #include "backbone/transformer/transformer_options.h"
 #include "base/parameters.h"
 
@@ -22,14 +23,25 @@ Block make_block(ParameterSet& parameters, const TransformerOptions& options, st
 
 // What a forward pass shares among its blocks.
 struct Surroundings {
+  std::int64_t rows = 0;  // B
   Rotation rotation;
   at::Tensor mask;  // undefined: none
   c10::ScalarType compute_type = c10::ScalarType::Float;
 };
 
-// The stream stays float32; norms are computed in float32, matrix products and attention in the compute type.
-at::Tensor apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
-                       const at::Tensor& x_BLD);
+// What flows from block to block: the residual stream and what the last block has yet to add to it (undefined at
+// first), so that the addition and the next norm are one pass.
+struct Stream {
+  at::Tensor x_ND, delta_ND;
+};
+
+// The stream stays float32; norms are computed in float32, matrix products and attention in the compute type. With
+// rows_M defined only these rows leave: what no head will read is not computed after the attention.
+Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
+                   const Stream& stream, const at::Tensor& rows_M);
+
+// The norm of the whole stream, and the stream.
+SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D);
 
 // x W^T in the compute type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType compute_type);

@@ -3,7 +3,7 @@
 // Shapes: B rows, L positions, A coordinates, R = E/2 pairs of a head, N values of a coordinate.
 #pragma once
 
-#include "backbone/kernels/rotate_heads.h"
+#include "backbone/kernels/rotary_attention.h"
 #include "modalities/canvas/schema.h"
 
 namespace palimpsest {

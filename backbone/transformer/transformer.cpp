@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "backbone/kernels/rms_norm.h"
 #include "backbone/transformer/attention.h"
 
 namespace palimpsest {
@@ -64,10 +63,13 @@ at::Tensor Transformer::embed_BLD(const NoisyCanvas& noisy) const {
 
 at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   rotary_.to(noisy.canvas.coordinates_BLA.device());
-  const Surroundings around{rotary_.at(noisy.canvas.coordinates_BLA), attention_mask(noisy.canvas), compute_type_};
-  at::Tensor x_BLD = embed_BLD(noisy);
-  for (const Block& block : blocks_) x_BLD = apply_block(block, options_, around, x_BLD);
-  return rms_norm(x_BLD.flatten(0, 1).index_select(0, rows_M), norm_D_, compute_type_);
+  const Surroundings around{noisy.canvas.rows(), rotary_.at(noisy.canvas.coordinates_BLA), attention_mask(noisy.canvas),
+                            compute_type_};
+  Stream stream{embed_BLD(noisy).flatten(0, 1), {}};
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    stream = apply_block(blocks_[i], options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
+  }
+  return norm_stream(stream, norm_D_).normed_ND.to(compute_type_);
 }
 
 at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) {
