@@ -67,14 +67,16 @@ struct HeadGroup {
   }
 };
 
-std::optional<at::Tensor> optional_mask(const at::Tensor& mask) {
-  return mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt;
+std::optional<at::Tensor> if_defined(const at::Tensor& x) {
+  return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
 }
 
 // Between the loops stands ATen's blocked attention for the CPU, which wants as many key heads as query heads.
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& projected_BLP, const at::Tensor& query_norm_E,
-                            const at::Tensor& key_norm_E, const AttentionInputs& inputs) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& projected_BLP,
+                            const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
+                            const AttentionInputs& inputs) {
+    const at::Tensor query_norm_E = query_norm.value_or(at::Tensor()), key_norm_E = key_norm.value_or(at::Tensor());
     const at::Tensor projected = projected_BLP.contiguous();
     const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
     const std::int64_t H = inputs.heads, E = projected.size(-1) / (3 * H);
@@ -82,7 +84,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const at::Tensor key_BHLE = HeadGroup{H * E, H, E, projected, cos, sin, key_norm_E}.rotated_BLHE().transpose(1, 2);
     const at::Tensor value_BHLE = projected.unflatten(-1, {3, H, E}).select(2, 2).transpose(1, 2);
     const auto [mixed_BHLE, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-        query_BHLE, key_BHLE, value_BHLE, 0.0, false, optional_mask(inputs.mask));
+        query_BHLE, key_BHLE, value_BHLE, 0.0, false, if_defined(inputs.mask));
     context->save_for_backward(
         {projected, query_norm_E, key_norm_E, cos, sin, inputs.mask, query_BHLE, key_BHLE, mixed_BHLE, log_sum_exp});
     return mixed_BHLE.transpose(1, 2).flatten(2);
@@ -95,7 +97,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const at::Tensor value_BHLE = projected.unflatten(-1, {3, H, E}).select(2, 2).transpose(1, 2);
     const at::Tensor grad_BHLE = grads[0].unflatten(-1, {H, E}).transpose(1, 2);
     const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        grad_BHLE, query_BHLE, saved[7], value_BHLE, saved[8], saved[9], 0.0, false, optional_mask(saved[5]));
+        grad_BHLE, query_BHLE, saved[7], value_BHLE, saved[8], saved[9], 0.0, false, if_defined(saved[5]));
     const at::Tensor grad_projected = at::empty_like(projected);
     const at::Tensor query_weight =
         HeadGroup{0, H, E, projected, cos, sin, saved[1]}.backward(grad_query, grad_projected);
@@ -116,7 +118,7 @@ at::Tensor plain_rotary_attention(const at::Tensor& projected_BLP, const Attenti
   const at::Tensor value = heads_BLHE.slice(2, H + G);
   const at::Tensor mask = inputs.mask.defined() ? inputs.mask.to(query.scalar_type()) : inputs.mask;
   const at::Tensor mixed_BHLE = at::scaled_dot_product_attention(
-      query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), optional_mask(mask), /*dropout_p=*/0.0,
+      query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), if_defined(mask), /*dropout_p=*/0.0,
       /*is_causal=*/false, /*scale=*/std::nullopt, /*enable_gqa=*/H != G);
   return mixed_BHLE.transpose(1, 2).flatten(2);
 }
@@ -124,7 +126,8 @@ at::Tensor plain_rotary_attention(const at::Tensor& projected_BLP, const Attenti
 at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs) {
   if (!loops_take(projected_BLP) || inputs.heads != inputs.key_value_heads)
     return plain_rotary_attention(projected_BLP, inputs);
-  return AttentionFunction::apply(projected_BLP, inputs.query_norm_E, inputs.key_norm_E, inputs);
+  return AttentionFunction::apply(projected_BLP, if_defined(inputs.query_norm_E), if_defined(inputs.key_norm_E),
+                                  inputs);
 }
 
 }  // namespace palimpsest

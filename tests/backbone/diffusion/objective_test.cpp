@@ -102,7 +102,7 @@ TEST(DiffusionLoss, EstimatesTheLikelihoodFromDraws) {
   options.schedule.floor = 0;
   const NoisyCanvas noisy = corrupt(clean, schema, options, RandomKey::root(3), test::indices(0, samples), 256);
   EXPECT_NEAR(diffusion_loss(denoiser, clean, noisy, schema, options).nats.at("text") * kPlaces, denoiser.nats(0, 1, 2),
-              0.15);
+              0.6);  // three deviations: 1/t weights vary much
 }
 
 // A denoiser of fixed logits: one parameter table, the same at every position.
