@@ -47,6 +47,7 @@ at::Tensor mel_filters_MK(const MelOptions& options) {
 at::Tensor magnitudes_TK(const at::Tensor& samples_N, const MelOptions& options) {
   TORCH_CHECK(samples_N.dim() == 1, "magnitudes_TK: expected [N], got ", samples_N.sizes());
   const std::int64_t frames = (samples_N.size(0) + options.hop - 1) / options.hop;
+  if (frames == 0) return at::zeros({0, options.window / 2 + 1}, samples_N.options());
   const at::Tensor window = at::hann_window(options.window, samples_N.options());
   const std::int64_t half = options.window / 2;
   const std::int64_t needed = std::max<std::int64_t>(0, (frames - 1) * options.hop + options.window - half - samples_N.size(0));

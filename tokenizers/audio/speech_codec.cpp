@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/errors.h"
+#include "tokenizers/quantizers/single_thread.h"
 #include "tokenizers/quantizers/weights.h"
 
 namespace palimpsest {
@@ -102,6 +103,7 @@ at::Tensor SpeechCodec::spectrogram_BM1T(const at::Tensor& samples_N) const {
 // Clips go one by one, each at its own length: what else is in the batch cannot matter.
 std::vector<Codes> SpeechCodec::encode(const std::vector<Media>& batch) const {
   const at::NoGradGuard no_grad;
+  const SingleThread single_thread;
   const std::int64_t token = options_.mel.hop * options_.frames_a_token();
   std::vector<Codes> all;
   for (const Media& media : batch) {
@@ -129,6 +131,7 @@ at::Tensor SpeechCodec::codes_of_ids(const at::Tensor& ids_L) const {
 
 std::vector<Media> SpeechCodec::decode(const std::vector<Codes>& batch) const {
   const at::NoGradGuard no_grad;
+  const SingleThread single_thread;
   std::vector<Media> all;
   for (const Codes& codes : batch) {
     at::Tensor samples_N = at::zeros({0});

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/errors.h"
+#include "tokenizers/quantizers/single_thread.h"
 #include "tokenizers/quantizers/weights.h"
 
 namespace palimpsest {
@@ -96,6 +97,7 @@ at::Tensor FsqImageTokenizer::stack(std::span<const Media> batch) const {
 
 std::vector<Codes> FsqImageTokenizer::encode(const std::vector<Media>& batch) const {
   const at::NoGradGuard no_grad;
+  const SingleThread single_thread;
   std::vector<Codes> all;
   for (const auto& [begin, end] : fixed_batches(batch.size(), kRows)) {
     const at::Tensor pictures = pad_rows(stack(std::span(batch).subspan(begin, end - begin)), kRows);
@@ -110,6 +112,7 @@ std::vector<Codes> FsqImageTokenizer::encode(const std::vector<Media>& batch) co
 
 std::vector<Media> FsqImageTokenizer::decode(const std::vector<Codes>& batch) const {
   const at::NoGradGuard no_grad;
+  const SingleThread single_thread;
   const std::int64_t grid = options_.grid();
   std::vector<Media> all;
   for (const auto& [begin, end] : fixed_batches(batch.size(), kRows)) {
