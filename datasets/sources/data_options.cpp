@@ -1,0 +1,69 @@
+#include "datasets/sources/data_options.h"
+
+#include "base/recipe.h"
+
+namespace palimpsest {
+
+namespace {
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+void check_spoken(const DataOptions& data, const std::string& name, const RoleOptions& role) {
+  const auto spoken = data.roles.find(role.spoken);
+  if (spoken == data.roles.end()) {
+    throw InputError("", "roles." + name + ".spoken", "no role '" + role.spoken + "'" + suggest(role.spoken, names_of(data.roles)));
+  }
+  if (spoken->second.kind != "text") throw InputError("", "roles." + name + ".spoken", "must name a text role");
+  for (const auto& [split, options] : data.splits) {
+    if (options.voices.empty()) throw InputError("", "splits." + split + ".voices", "must name at least one voice");
+  }
+}
+
+}  // namespace
+
+void RoleOptions::validate() const {
+  const auto& kinds = media_kinds();
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+    throw InputError("", "kind", "unknown value '" + kind + "'" + suggest(kind, kinds));
+  }
+  if (members.empty() == spoken.empty()) throw InputError("", "members", "a role has either members or spoken");
+  if (!spoken.empty() && kind != "audio") throw InputError("", "spoken", "only audio is spoken");
+  if (rows < 0 || columns < 0 || (rows == 0) != (columns == 0)) {
+    throw InputError("", "rows", "rows and columns are both positive, or both 0");
+  }
+  if (sample_rate < 1000 || sample_rate > 192'000) throw InputError("", "sample_rate", "must lie in 1000..192000");
+}
+
+void SplitOptions::validate() const {
+  if (!(0.0 <= from && from < to && to <= 1.0)) throw InputError("", "from", "0 <= from < to <= 1 is needed");
+}
+
+void SpeechOptions::validate() const {
+  if (processes < 1 || processes > 64) throw InputError("", "processes", "must lie in 1..64");
+  if (!(silence >= 0.0 && silence < 1.0)) throw InputError("", "silence", "must lie in 0..1");
+  if (!(margin >= 0.0 && margin <= 10.0)) throw InputError("", "margin", "must lie in 0..10 seconds");
+}
+
+void DataOptions::validate() const {
+  if (roles.empty()) throw InputError("", "roles", "at least one role is needed");
+  if (splits.empty()) throw InputError("", "splits", "at least one split is needed");
+  for (const auto& [name, role] : roles) {
+    if (!role.spoken.empty()) check_spoken(*this, name, role);
+  }
+}
+
+std::filesystem::path find_data(const std::string& path, const std::string& key) {
+  namespace fs = std::filesystem;
+  if (path.empty()) throw InputError("", key, "must be given");
+  if (fs::exists(path)) return path;
+  const fs::path below = recipe_root().parent_path().parent_path() / path;
+  if (fs::path(path).is_relative() && fs::exists(below)) return below;
+  throw InputError(path, key, "no such file or folder");
+}
+
+}  // namespace palimpsest

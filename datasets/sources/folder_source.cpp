@@ -1,0 +1,126 @@
+#include "datasets/sources/folder_source.h"
+
+#include "base/files.h"
+#include "datasets/sources/table.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kLongestMember = 256 << 20;  // bytes
+
+struct Group {
+  std::vector<fs::path> files;
+  nlohmann::json fields = nlohmann::json::object();
+  std::string error;
+};
+using Groups = std::map<std::string, Group>;
+
+std::string extension_of(const fs::path& path) {
+  std::string extension = path.extension().string();
+  if (!extension.empty()) extension.erase(0, 1);
+  for (char& character : extension) {
+    if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
+  }
+  return extension;
+}
+
+std::string key_of(const fs::path& relative) { return fs::path(relative).replace_extension().generic_string(); }
+
+bool hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
+
+Groups list_files(const fs::path& folder, const std::set<std::string>& extensions) {
+  Groups groups;
+  for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator(); ++entry) {
+    if (hidden(entry->path())) {
+      entry.disable_recursion_pending();
+      continue;
+    }
+    if (!entry->is_regular_file() || !extensions.contains(extension_of(entry->path()))) continue;
+    groups[key_of(entry->path().lexically_relative(folder))].files.push_back(entry->path());
+  }
+  return groups;
+}
+
+// The table's rows as samples: a row's file and its side-files, with the row's fields.
+Groups join_table(Groups files, const std::map<std::string, nlohmann::json>& rows, const fs::path& folder) {
+  Groups groups;
+  for (const auto& [file, fields] : rows) {
+    const std::string key = key_of(fs::path(file).lexically_normal());
+    Group& group = groups[key];
+    if (!group.fields.empty()) group.error = "the table has two rows for it";
+    group.fields = fields;
+    if (!is_safe_name(file)) {
+      group.error = "an unsafe name";
+    } else if (!fs::is_regular_file(folder / file)) {
+      group.error = "the table names " + file + ", which is not there";
+    } else {
+      group.files = files[key].files;
+    }
+  }
+  return groups;
+}
+
+fs::path find_table(const fs::path& folder, const std::string& table) {
+  if (!table.empty()) return fs::exists(table) ? fs::path(table) : folder / table;
+  for (const char* name : {"captions.csv", "captions.jsonl"}) {
+    if (fs::exists(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+class FolderSource : public Source {
+ public:
+  FolderSource(const fs::path& folder, const std::string& table, MemberRequest request) : request_(std::move(request)) {
+    if (!fs::is_directory(folder)) throw InputError(folder.string(), "", "is not a folder");
+    groups_ = list_files(folder, request_.extensions());
+    const fs::path table_path = find_table(folder, table);
+    if (!table_path.empty()) groups_ = join_table(std::move(groups_), read_table(table_path), folder);
+    at_ = groups_.begin();
+  }
+
+  std::optional<ReadResult> next() override {
+    while (at_ != groups_.end() && !request_.wants_key(at_->first)) ++at_;
+    if (at_ == groups_.end()) return std::nullopt;
+    const auto& [key, group] = *at_++;
+    return make_sample(read_members(key, group), request_.roles);
+  }
+
+ private:
+  static Members read_members(const std::string& key, const Group& group) {
+    Members members{key, {}, group.fields, group.error};
+    if (!is_safe_name(key)) members.error = "an unsafe name";
+    for (const fs::path& file : group.files) {
+      if (members.error.empty()) members.error = read_member(file, members);
+    }
+    return members;
+  }
+
+  // Reads one file into the group; returns what is wrong with it.
+  static std::string read_member(const fs::path& file, Members& members) {
+    std::error_code ignored;
+    const std::string extension = extension_of(file);
+    if (members.bytes.contains(extension)) return "has ." + extension + " twice, in letters of another case";
+    if (fs::file_size(file, ignored) > kLongestMember) return "." + extension + " has more than 256 MB";
+    try {
+      members.bytes.emplace(extension, read_file(file));
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  MemberRequest request_;
+  Groups groups_;
+  Groups::const_iterator at_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
+  return std::make_unique<FolderSource>(folder, table, std::move(request));
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,163 @@
+#include "datasets/sources/speech.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <sstream>
+#include <system_error>
+
+#include "base/files.h"
+#include "modalities/media/audio.h"
+
+extern char** environ;
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileActions {
+ public:
+  explicit FileActions(int output) {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (output < 0) posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (output >= 0) posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  }
+  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
+  FileActions(const FileActions&) = delete;
+  FileActions& operator=(const FileActions&) = delete;
+  const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+// Starts a program found on PATH, without a shell; its output goes to `output`, or nowhere.
+pid_t spawn(std::vector<std::string> arguments, int output = -1) {
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  const FileActions actions(output);
+  pid_t process = 0;
+  const int error = posix_spawnp(&process, pointers.front(), actions.get(), nullptr, pointers.data(), environ);
+  if (error == ENOENT) {
+    throw InputError(arguments.front(), "data.speech.program", "no such program; Debian's package 'flite' has the usual one");
+  }
+  if (error != 0) throw IoError(arguments.front(), "", "cannot start: " + std::generic_category().message(error));
+  return process;
+}
+
+int wait_for(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+std::string output_of(const std::vector<std::string>& arguments) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw IoError(arguments.front(), "", "no pipe: " + std::generic_category().message(errno));
+  std::string output;
+  try {
+    const pid_t process = spawn(arguments, ends[1]);
+    ::close(std::exchange(ends[1], -1));
+    char block[4096];
+    for (ssize_t got = 0; (got = ::read(ends[0], block, sizeof block)) > 0;) output.append(block, static_cast<std::size_t>(got));
+    wait_for(process);
+  } catch (...) {
+    if (ends[1] >= 0) ::close(ends[1]);
+    ::close(ends[0]);
+    throw;
+  }
+  ::close(ends[0]);
+  return output;
+}
+
+// "Voices available: kal slt rms" -> the names after the colon.
+std::vector<std::string> known_voices(const std::string& program) {
+  const std::string text = output_of({program, "-lv"});
+  std::istringstream words(text.substr(std::min(text.size(), text.find(':') + 1)));
+  std::vector<std::string> voices;
+  for (std::string word; words >> word;) voices.push_back(word);
+  return voices;
+}
+
+}  // namespace
+
+Speaker::Speaker(SpeechOptions options, const std::vector<std::string>& voices) : options_(std::move(options)) {
+  const auto known = known_voices(options_.program);
+  for (const std::string& voice : voices) {
+    if (std::find(known.begin(), known.end(), voice) == known.end()) {
+      throw InputError(options_.program, "voices", "has no voice '" + voice + "'" + suggest(voice, known));
+    }
+  }
+}
+
+Speaker::Job Speaker::start(const std::string& text, const std::string& voice) const {
+  static std::atomic<std::int64_t> number{0};  // tells partial files of one process apart
+  const std::string identity = options_.program + '\n' + voice + '\n' + text;
+  const std::string name = hash64_hex(identity) + hash64_hex(identity + '\n');
+  const fs::path folder = fs::path(options_.cache) / name.substr(0, 2);
+  Job job{folder / (name + ".wav"), {}, 0};
+  if (fs::exists(job.kept)) return job;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw IoError(folder.string(), "data.speech.cache", "cannot make the folder: " + error.message());
+  job.partial = folder / (name + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(++number));
+  job.process = spawn({options_.program, "-voice", voice, "-t", text, "-o", job.partial.string()});
+  return job;
+}
+
+Audio Speaker::finish(const Job& job, std::int64_t sample_rate, std::string_view name) const {
+  if (job.process != 0) {
+    const int status = wait_for(job.process);
+    std::error_code error;
+    if (status != 0 || !fs::exists(job.partial)) {
+      fs::remove(job.partial, error);
+      throw IoError(name, options_.program, "ended with status " + std::to_string(status) + " and no sound");
+    }
+    fs::rename(job.partial, job.kept, error);
+    if (error) throw IoError(job.kept.string(), "", "cannot be kept: " + error.message());
+  }
+  Audio audio;
+  try {
+    audio = load_audio(job.kept, sample_rate);
+  } catch (const InputError& error) {
+    std::error_code ignored;
+    fs::remove(job.kept, ignored);  // cut short by a crash or a full disk: the next run speaks it again
+    throw IoError(name, options_.program, std::string("made no sound that can be read: ") + error.what());
+  }
+  const auto margin = static_cast<std::int64_t>(options_.margin * static_cast<double>(sample_rate));
+  if (options_.silence > 0.0) audio = trim_silence(audio, options_.silence, margin);
+  if (audio.samples_N.numel() == 0) throw IoError(name, options_.program, "made a sound that is silent");
+  return audio;
+}
+
+void Speaker::abandon(const Job& job) const {
+  if (job.process == 0) return;
+  wait_for(job.process);
+  std::error_code ignored;
+  fs::rename(job.partial, job.kept, ignored);
+}
+
+Audio trim_silence(const Audio& audio, double level, std::int64_t margin) {
+  const at::Tensor samples_N = audio.samples_N.contiguous();
+  const float* samples = samples_N.const_data_ptr<float>();
+  const std::int64_t count = samples_N.numel();
+  const auto loud = [level](float sample) { return std::abs(sample) >= level; };
+  const auto first = std::find_if(samples, samples + count, loud) - samples;
+  if (first == count) return {samples_N.slice(0, 0, 0).clone(), audio.sample_rate};
+  std::int64_t last = count - 1;
+  while (!loud(samples[last])) --last;
+  const std::int64_t begin = std::max<std::int64_t>(0, first - margin), end = std::min(count, last + 1 + margin);
+  return {samples_N.slice(0, begin, end).clone(), audio.sample_rate};
+}
+
+}  // namespace palimpsest

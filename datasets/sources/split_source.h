@@ -1,0 +1,27 @@
+// Splits: which samples belong, by a file of keys or by a share of the keys' hashes.
+#pragma once
+
+#include <set>
+
+#include "datasets/sources/data_options.h"
+#include "datasets/sources/source.h"
+
+namespace palimpsest {
+
+class Split {
+ public:
+  // Reads the file of keys when there is one. InputError naming its line: a key twice, an empty file.
+  explicit Split(const SplitOptions& options);
+
+  bool holds(const std::string& key) const;
+  const std::set<std::string>& keys() const { return keys_; }  // of the file; empty when the split is a share
+
+ private:
+  SplitOptions options_;
+  std::set<std::string> keys_;
+};
+
+// Only the samples of the split; at the end, an error result for each key of its file that never came.
+std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, Split split);
+
+}  // namespace palimpsest
