@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ class TokenSet {
 };
 
 // Opens one split (every shard verified against the manifest's checksums before libhdf5 sees it). InputError: no manifest, a shard that
-// is missing or whose checksum differs (named), unknown split (nearest suggested).
+// is missing or whose checksum differs (named, with the chunk), unknown split (nearest suggested), a split not prepared to its end.
 std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split);
+
+// InputError naming `name` and the role when the ids of a role were made by a tokenizer other than the expected one
+// (fingerprints by role), or when the set has no such role.
+void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected, const std::string& name);
 
 // Which row is sample `global_index` of training: a weighted mixture of sets, each shuffled anew every epoch. A pure function of key
 // and index: exact resume needs one integer.
@@ -46,11 +51,18 @@ class Mixture {
   };
   Place place(std::int64_t global_index) const;
   const MixturePart& part(std::size_t index) const { return parts_.at(index); }
+  // The row's roles, none frozen; those it lacks are hidden.
   Document document(const Place& place) const;
 
  private:
+  // Parts follow each other in a pattern that repeats: a slot's part, and how many slots of the part come before it.
+  struct Slot {
+    std::uint32_t part, earlier;
+  };
   std::vector<MixturePart> parts_;
   RandomKey key_;
+  std::vector<std::int64_t> counts_;  // slots of each part in the pattern
+  std::vector<Slot> pattern_;
 };
 
 }  // namespace palimpsest

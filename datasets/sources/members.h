@@ -21,7 +21,7 @@ struct Members {
 // What a source of files is asked for.
 struct MemberRequest {
   std::map<std::string, RoleOptions> roles;              // those with members
-  std::function<bool(const std::string& key)> accepts;  // which samples; empty: all
+  std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
 
   bool wants_key(const std::string& key) const { return !accepts || accepts(key); }
   std::set<std::string> extensions() const;  // that any role reads, and json

@@ -2,7 +2,6 @@
 
 #include "datasets/sources/folder_source.h"
 #include "datasets/sources/spoken_source.h"
-#include "datasets/sources/split_source.h"
 #include "datasets/sources/tar_source.h"
 
 namespace palimpsest {
@@ -42,7 +41,8 @@ std::unique_ptr<Source> open_files(const DataOptions& data, MemberRequest reques
 
 }  // namespace
 
-std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split, const std::vector<std::string>& roles) {
+std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split, const std::vector<std::string>& roles,
+                                    const SkippedKeys& done) {
   const SplitOptions& split_options = find_option(data.splits, split, "splits");
   std::set<std::string> wanted(roles.begin(), roles.end());
   for (const auto& [name, role] : data.roles) {
@@ -60,8 +60,12 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
     }
   }
   const Split keys(split_options);
-  request.accepts = [keys](const std::string& key) { return keys.holds(key); };
-  auto source = split_source(open_files(data, std::move(request)), keys);
+  request.accepts = [keys, skipped = done](const std::string& key) mutable {
+    const auto found = skipped.find(key);
+    if (found != skipped.end() && found->second-- > 0) return false;
+    return keys.holds(key);
+  };
+  auto source = split_source(open_files(data, std::move(request)), keys, done);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
   return std::make_unique<OnlyRoles>(std::move(source), wanted);
 }

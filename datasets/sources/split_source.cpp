@@ -11,8 +11,10 @@ namespace {
 
 class SplitSource : public Source {
  public:
-  SplitSource(std::unique_ptr<Source> samples, Split split)
-      : samples_(std::move(samples)), split_(std::move(split)), missing_(split_.keys()) {}
+  SplitSource(std::unique_ptr<Source> samples, Split split, const SkippedKeys& done)
+      : samples_(std::move(samples)), split_(std::move(split)), missing_(split_.keys()) {
+    for (const auto& [key, times] : done) missing_.erase(key);
+  }
 
   std::optional<ReadResult> next() override {
     while (auto result = samples_->next()) {
@@ -54,8 +56,8 @@ bool Split::holds(const std::string& key) const {
   return options_.from <= place && place < options_.to;
 }
 
-std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, Split split) {
-  return std::make_unique<SplitSource>(std::move(samples), std::move(split));
+std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, Split split, const SkippedKeys& done) {
+  return std::make_unique<SplitSource>(std::move(samples), std::move(split), done);
 }
 
 }  // namespace palimpsest

@@ -63,10 +63,12 @@ class TarSource : public Source {
       if (!is_safe_name(name_)) {
         const std::string name = printable(name_);
         advance();
-        return ReadResult{{name, {}, {}}, "an unsafe name"};
+        if (request_.wants_key(name)) return ReadResult{{name, {}, {}}, "an unsafe name"};
+        continue;
       }
-      Members members = read_group(first.key);
-      if (request_.wants_key(first.key)) return make_sample(members, request_.roles);
+      const bool wanted = request_.wants_key(first.key);
+      const Members members = read_group(first.key, wanted);
+      if (wanted) return make_sample(members, request_.roles);
     }
     return std::nullopt;
   }
@@ -93,11 +95,10 @@ class TarSource : public Source {
     parts_ = split_name(name_);
   }
 
-  Members read_group(const std::string& key) {
+  Members read_group(const std::string& key, bool wanted) {
     Members members;
     members.key = key;
     if (!seen_.insert(key).second) members.error = "comes twice: its members are not neighbours";
-    const bool wanted = request_.wants_key(key);
     while (entry_ && parts_.key == key && is_safe_name(name_)) {
       if (wanted && members.error.empty()) members.error = read_member(members);
       advance();

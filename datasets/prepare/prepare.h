@@ -1,0 +1,72 @@
+// Preparing a data set: media files to shards of token ids, once.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/machine.h"
+#include "base/recipe.h"
+#include "datasets/sources/data_options.h"
+
+namespace palimpsest {
+
+// [tokenizers.ROLE]
+struct RoleTokenizerOptions {
+  std::string path;             // a directory that Tokenizer::save wrote
+  std::int64_t max_tokens = 0;  // a sample with more is left out and counted, never cut; 0: no bound
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("path", self.path, "a tokenizer's directory");
+    visitor("max_tokens", self.max_tokens, "samples with more tokens are left out, 0 for no bound");
+  }
+  void validate() const;
+};
+
+// [prepare]
+struct ShardingOptions {
+  std::int64_t samples_per_shard = 2048;  // of the source; what is kept of them is one shard
+  std::int64_t batch = 32;                // samples tokenized at once, cut by their index in the source
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("samples_per_shard", self.samples_per_shard, "samples of the source that one shard stands for");
+    visitor("batch", self.batch, "samples tokenized at once");
+  }
+  void validate() const;
+};
+
+// The whole recipe.
+struct PrepareOptions {
+  DataOptions data;
+  std::map<std::string, RoleTokenizerOptions> tokenizers;  // the roles to prepare
+  ShardingOptions prepare;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("data", self.data, "where the data are and what they hold");
+    visitor("tokenizers", self.tokenizers, "who makes ids of each role");
+    visitor("prepare", self.prepare, "how shards are cut");
+  }
+  void validate() const;
+};
+
+struct PrepareCounts {
+  std::int64_t kept = 0, failed = 0, filtered = 0;  // samples: in shards, unreadable, beyond a bound
+  std::int64_t shards = 0;
+  bool already_there = false;  // nothing was left to do
+};
+using PrepareReport = std::map<std::string, PrepareCounts>;  // by split
+
+// Writes DIRECTORY/{manifest.json, ledger.jsonl, SPLIT-00000.h5, ...}. Killed at any moment and run again, it goes on after the last
+// shard of the manifest and leaves the same bytes as a run that was never killed; run again when done, it does nothing.
+// Samples that cannot be read or exceed a bound are told in the ledger (one line a sample of the source) and never stop the run.
+// InputError: a directory prepared with other settings (naming the first that differs), a role whose tokenizer reads another
+// kind of media or sample rate, no readable sample in a split. IoError: disk full; what was there before still is.
+PrepareReport prepare_data(const PrepareOptions& options, const std::filesystem::path& directory, const Machine& machine);
+
+// What prepare_data would do, without writing: every check that needs no sample, and for each split what is there already.
+nlohmann::json plan_preparation(const PrepareOptions& options, const std::filesystem::path& directory);
+
+}  // namespace palimpsest

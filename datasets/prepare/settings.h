@@ -1,0 +1,24 @@
+// What a prepared directory depends on: recipe, source, tokenizers.
+#pragma once
+
+#include "datasets/prepare/prepare.h"
+#include "datasets/shards/shard.h"
+#include "tokenizers/tokenizer.h"
+
+namespace palimpsest {
+
+// The tokenizers of a recipe, opened and checked against the roles.
+struct RoleTokenizers {
+  std::map<std::string, std::unique_ptr<Tokenizer>> tokenizers;
+  std::map<std::string, RoleTokens> tokens;
+};
+RoleTokenizers open_tokenizers(const PrepareOptions& options);
+
+// Everything that decides the shards' bytes, as flat JSON: options (but for what only says where things are kept and how fast
+// they are made), tokenizers by fingerprint, key files by content, the source by size and content of its ends.
+nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTokenizers& tokenizers);
+
+// InputError naming the first setting in which the directory's manifest differs.
+void check_same_settings(const nlohmann::json& before, const nlohmann::json& now, const std::filesystem::path& directory);
+
+}  // namespace palimpsest
