@@ -33,6 +33,9 @@ class TrainingTask {
   // Work units a step (samples, tokens) for the rate on the progress bar.
   virtual std::map<std::string, double> units_a_step() const = 0;
 
+  // Floating-point operations of a step, forward and backward; 0 when not counted.
+  virtual double flops_a_step() const { return 0.0; }
+
   // Writes what a finished checkpoint of this kind holds beside model.safetensors (tokenizer.json, tokenizers/ROLE, scores).
   virtual void save_extras(const std::filesystem::path& checkpoint) const = 0;
 };
