@@ -25,6 +25,7 @@ ParameterAverage::ParameterAverage(const ParameterSet& parameters, double memory
 }
 
 void ParameterAverage::update(std::int64_t updates_before) {
+  if (average_.empty()) return;
   at::NoGradGuard no_grad;
   const double count = static_cast<double>(updates_before);
   const double decay = std::min(memory_, (1.0 + count) / (10.0 + count));
@@ -49,12 +50,12 @@ void ParameterAverage::load(const std::map<std::string, at::Tensor>& values, con
 ParameterAverage::Use::Use(const ParameterAverage& average) : average_(average) {
   at::NoGradGuard no_grad;
   for (const at::Tensor& parameter : average.parameters_) own_.push_back(parameter.clone());
-  at::_foreach_copy_(average.parameters_, average.average_);
+  if (!own_.empty()) at::_foreach_copy_(average.parameters_, average.average_);
 }
 
 ParameterAverage::Use::~Use() {
   at::NoGradGuard no_grad;
-  at::_foreach_copy_(average_.parameters_, own_);
+  if (!own_.empty()) at::_foreach_copy_(average_.parameters_, own_);
 }
 
 double gradient_norm(const ParameterSet& parameters) {

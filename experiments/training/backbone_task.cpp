@@ -56,6 +56,10 @@ void copy_directory(const fs::path& from, const fs::path& to) {
   }
 }
 
+double total(const std::map<std::string, double>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), 0.0, [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
 std::vector<std::int64_t> consecutive(std::int64_t begin, std::int64_t count) {
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), begin);
@@ -122,40 +126,74 @@ TokenCanvas BackboneTask::canvas(const Mixture& mixture, const std::vector<std::
   return build_canvas(schema_, documents);
 }
 
-DiffusionLoss BackboneTask::diffuse(const TokenCanvas& clean, RandomKey key, const std::vector<std::int64_t>& indices,
-                                    std::int64_t block) {
-  NoisyCanvas noisy = corrupt(clean, schema_, diffusion_, key, indices, block);
+BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const NoiseSource& source) const {
+  const TokenCanvas clean = canvas(mixture, source.global_indices);
+  return {clean, corrupt(clean, schema_, diffusion_, source)};
+}
+
+DiffusionLoss BackboneTask::diffuse(const Batch& batch, const DiffusionOptions& options) {
+  NoisyCanvas noisy = batch.noisy;
   noisy.canvas = noisy.canvas.to(machine_.device);
   noisy.t_BL = noisy.t_BL.to(machine_.device);
   noisy.masked_BL = noisy.masked_BL.to(machine_.device);
-  return diffusion_loss(*transformer_, clean.to(machine_.device), noisy, schema_, diffusion_);
+  return diffusion_loss(*transformer_, batch.clean.to(machine_.device), noisy, schema_, options);
+}
+
+std::map<std::string, double> BackboneTask::noised_positions(const Batch& batch) const {
+  const Vocabulary& vocabulary = schema_.vocabulary();
+  const at::Tensor noised_BL = batch.noisy.t_BL.gt(0);
+  std::map<std::string, double> counts;
+  for (std::int64_t k = 0; k < vocabulary.num_modalities(); ++k) {
+    const at::Tensor here_BL = noised_BL.logical_and(batch.clean.modality_BL.eq(k));
+    counts[vocabulary.space(k).modality] = here_BL.sum().item<double>();
+  }
+  return counts;
+}
+
+DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t step) {
+  if (training_.micro_batches == 1) return diffusion_;
+  if (whole_batch_.step != step) {
+    const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
+    whole_batch_ = {step, noised_positions(batch(*train_, {key_.fold("noise"), indices, training_.batch}))};
+  }
+  DiffusionOptions options = diffusion_;
+  const std::map<std::string, double> here = noised_positions(part);
+  const bool together = diffusion_.normalisation == LossNormalisation::kPerToken;
+  for (const auto& [modality, all] : whole_batch_.noised) {
+    const double count = together ? total(here) : here.at(modality);
+    const double of = together ? total(whole_batch_.noised) : all;
+    const double factor = of > 0 ? static_cast<double>(training_.micro_batches) * count / of : 0.0;
+    options.weights[modality] = factor * diffusion_.weight_of(modality);
+  }
+  return options;
 }
 
 LossReport BackboneTask::loss(const StepPosition& position) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const std::vector<std::int64_t> indices = consecutive(begin, share);
-  const DiffusionLoss result = diffuse(canvas(*train_, indices), key_.fold("noise"), indices, training_.batch);
+  const Batch part = batch(*train_, {key_.fold("noise"), consecutive(begin, share), training_.batch});
+  const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
   return {result.loss, result.nats};
 }
 
 std::map<std::string, double> BackboneTask::validate(std::int64_t) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const RandomKey noise = RandomKey::root(0).fold("validation noise");  // the same whatever the run's seed
-  std::map<std::string, double> figures, rows;
+  std::map<std::string, double> figures, positions;
   for (const auto& [split, mixture] : held_out_) {
     const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
     for (std::int64_t begin = 0; begin < count; begin += share) {
       const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
-      const DiffusionLoss result = diffuse(canvas(*mixture, indices), noise, indices, count);
-      const auto weight = static_cast<double>(indices.size());
+      const Batch part = batch(*mixture, {noise, indices, count});
+      const DiffusionLoss result = diffuse(part, diffusion_);
+      const std::map<std::string, double> weights = noised_positions(part);
       for (const auto& [modality, nats] : result.nats) {
-        figures[split + "/" + modality] += weight * nats;
-        rows[split + "/" + modality] += weight;
+        figures[split + "/" + modality] += weights.at(modality) * nats;
+        positions[split + "/" + modality] += weights.at(modality);
       }
     }
   }
-  for (auto& [name, value] : figures) value /= rows[name];
+  for (auto& [name, value] : figures) value /= positions[name];
   return figures;
 }
 

@@ -74,7 +74,17 @@ class BackboneTask : public TrainingTask {
 
  private:
   TokenCanvas canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const;
-  DiffusionLoss diffuse(const TokenCanvas& clean, RandomKey key, const std::vector<std::int64_t>& indices, std::int64_t block);
+  // A batch's rows with their noise, on the CPU.
+  struct Batch {
+    TokenCanvas clean;
+    NoisyCanvas noisy;
+  };
+  Batch batch(const Mixture& mixture, const NoiseSource& source) const;
+  DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
+  // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch, although
+  // each has another number of noised positions.
+  DiffusionOptions micro_options(const Batch& part, std::int64_t step);
+  std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
 
   TrainingOptions training_;
   DiffusionOptions diffusion_;
@@ -86,6 +96,10 @@ class BackboneTask : public TrainingTask {
   std::unique_ptr<Mixture> train_;
   std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
   std::unique_ptr<Transformer> transformer_;
+  struct StepCounts {
+    std::int64_t step = -1;
+    std::map<std::string, double> noised;
+  } whole_batch_;  // remembered between the micro-batches of a step
 };
 
 }  // namespace palimpsest

@@ -79,6 +79,13 @@ void keep_compute_type(const fs::path& directory, const MachineOptions& asked, M
   machine.dtype = compute == c10::toString(at::kBFloat16) ? at::kBFloat16 : at::kFloat;
 }
 
+// Known from the newest checkpoint alone, before any data is opened.
+bool is_finished(const fs::path& directory, const Recipe& recipe) {
+  const auto checkpoint = newest_checkpoint(directory);
+  const auto steps = recipe.table["training"]["steps"].value<std::int64_t>();
+  return checkpoint && read_checkpoint_state(*checkpoint).step >= *steps;
+}
+
 // Steps that fill the given seconds, validations included: S = n (step + validation / validate_every).
 std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& makers, double seconds) {
   constexpr std::int64_t kProbeSteps = 8;
@@ -108,12 +115,6 @@ Recipe load_training_recipe(const TrainRequest& request) {
   }
   recipe.table.insert_or_assign("training", to_toml(recipe_options<TrainingOptions>(recipe, "training")));
   return recipe;
-}
-
-std::string recipe_kind(const Recipe& recipe) {
-  const auto kind = recipe.table["kind"].value<std::string>();
-  if (!kind) throw InputError(recipe.file, "kind", "is missing: backbone, tokenizer or scorer");
-  return *kind;
 }
 
 fs::path run_directory(const TrainRequest& request) {
@@ -147,16 +148,18 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
     set_steps(recipe, fixed ? *fixed : fitting_steps(task_request, makers, request.fit_seconds));
   }
   if (stored) refuse_differences(directory, *stored, recipe.table);
+  if (is_finished(directory, recipe)) {
+    std::cerr << directory.string() << ": all steps were done before; nothing to do\n";
+    return directory;
+  }
   keep_compute_type(directory, request.machine, machine);
   fs::create_directories(directory);
   if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
   task_request = {recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
   const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
   Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
-  const bool was_finished = trainer.finished();
   trainer.train();
-  std::cerr << directory.string() << ": " << trainer.state().step << " steps"
-            << (was_finished ? " were done before; nothing to do\n" : " done\n");
+  std::cerr << directory.string() << ": " << trainer.state().step << " steps done\n";
   return directory;
 }
 

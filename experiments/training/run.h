@@ -23,9 +23,6 @@ struct TrainRequest {
 // A recipe read for training: every table known, [training] with all its defaults written out.
 Recipe load_training_recipe(const TrainRequest& request);
 
-// "backbone", "tokenizer" or "scorer". InputError when absent.
-std::string recipe_kind(const Recipe& recipe);
-
 // Where a request's run lies.
 std::filesystem::path run_directory(const TrainRequest& request);
 

@@ -22,6 +22,9 @@ struct TaskRequest {
 using TaskMaker = std::function<std::unique_ptr<TrainingTask>(const TaskRequest&)>;
 using TaskMakers = std::map<std::string, TaskMaker>;
 
+// "backbone", "tokenizer" or "scorer". InputError when absent.
+std::string recipe_kind(const Recipe& recipe);
+
 // "backbone" and "tokenizer".
 TaskMakers basic_task_makers();
 

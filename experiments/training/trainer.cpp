@@ -52,15 +52,13 @@ StepReport training_step(TrainingTask& task, Optimizer& optimizer, const Trainin
   StepReport report;
   const ParameterSet& parameters = task.parameters();
   const double share = 1.0 / static_cast<double>(options.micro_batches);
-  std::map<std::string, std::int64_t> counts;
   clear_gradients(parameters);
   for (std::int64_t micro_batch = 0; micro_batch < options.micro_batches; ++micro_batch) {
     const LossReport part = task.loss({position, micro_batch});
-    (part.loss * share).backward();
+    if (part.loss.requires_grad()) (part.loss * share).backward();  // what learns by counting has no gradient
     report.loss += share * part.loss.item<double>();
-    for (const auto& [name, value] : part.figures) report.figures[name] += value, ++counts[name];
+    for (const auto& [name, value] : part.figures) report.figures[name] += share * value;
   }
-  for (auto& [name, value] : report.figures) value /= static_cast<double>(counts[name]);
   report.gradient_norm = gradient_norm(parameters);
   report.applied = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (report.applied) {

@@ -1,6 +1,7 @@
 // The one trainer: steps a task's parameters, logs, validates with the parameter average, saves, resumes.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ namespace palimpsest {
 // What one step did.
 struct StepReport {
   double loss = 0.0;  // mean over micro-batches
-  std::map<std::string, double> figures;
+  std::map<std::string, double> figures;  // mean over micro-batches
   double gradient_norm = 0.0;  // before clipping
   bool applied = false;        // false: loss or gradient was not finite and the step was skipped
 };
