@@ -53,7 +53,7 @@ void add_train_command(CLI::App& program) {
   app->footer("Example:\n  palimpsest train emoji4 --run demo training.learning_rate=2e-3");
   app->add_option("recipe", command->request.recipe, "path of a recipe, or a NAME under experiments/recipes")->required();
   app->add_option("overrides", command->request.overrides, "table.key=value");
-  app->add_option("--run", command->request.run, "NAME under runs/, or a directory; default: the recipe's name");
+  app->add_option("--run,--out", command->request.run, "NAME under runs/, or a directory; default: the recipe's name");
   app->add_option("--steps", command->steps, "same as training.steps=N")->check(CLI::PositiveNumber);
   app->add_option("--fit-seconds", command->request.fit_seconds,
                   "probe the speed and fix training.steps so that training takes about so long")

@@ -1,5 +1,7 @@
 #include "experiments/training/average.h"
 
+#include <c10/core/GradMode.h>
+
 #include "base/errors.h"
 
 namespace palimpsest {
@@ -26,7 +28,7 @@ ParameterAverage::ParameterAverage(const ParameterSet& parameters, double memory
 
 void ParameterAverage::update(std::int64_t updates_before) {
   if (average_.empty()) return;
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const double count = static_cast<double>(updates_before);
   const double decay = std::min(memory_, (1.0 + count) / (10.0 + count));
   at::_foreach_lerp_(average_, parameters_, 1.0 - decay);
@@ -48,13 +50,13 @@ void ParameterAverage::load(const std::map<std::string, at::Tensor>& values, con
 }
 
 ParameterAverage::Use::Use(const ParameterAverage& average) : average_(average) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (const at::Tensor& parameter : average.parameters_) own_.push_back(parameter.clone());
   if (!own_.empty()) at::_foreach_copy_(average.parameters_, average.average_);
 }
 
 ParameterAverage::Use::~Use() {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   if (!own_.empty()) at::_foreach_copy_(average_.parameters_, own_);
 }
 
@@ -65,7 +67,7 @@ double gradient_norm(const ParameterSet& parameters) {
 }
 
 void scale_gradients(const ParameterSet& parameters, double factor) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients = gradients_of(parameters);
   if (!gradients.empty()) at::_foreach_mul_(gradients, factor);
 }

@@ -1,5 +1,7 @@
 #include "experiments/training/muon.h"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 
 namespace palimpsest {
@@ -28,7 +30,7 @@ Muon::Muon(NamedTensors matrices, MuonSettings settings) : matrices_(std::move(m
 }
 
 void Muon::step(double learning_rate) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> shapes;
   for (std::size_t i = 0; i < matrices_.size(); ++i) {
     const at::Tensor& matrix = matrices_[i].second;

@@ -1,5 +1,7 @@
 #include "experiments/training/optimizer.h"
 
+#include <c10/core/GradMode.h>
+
 #include "base/errors.h"
 
 namespace palimpsest {
@@ -19,7 +21,7 @@ AdamW::AdamW(NamedTensors tensors, AdamWSettings settings) : tensors_(std::move(
 }
 
 void AdamW::step(double learning_rate) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   std::vector<at::Tensor> values, gradients, first, second, steps;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!tensors_[i].second.grad().defined()) continue;

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string>& known_tables() {
   static const std::vector<std::string> kNames{"kind",     "data",    "tokenizers", "tokenizer",  "canvas", "backbone",
-                                               "diffusion", "training", "sampler",    "evaluation", "scorer"};
+                                               "diffusion", "training", "sampler",    "evaluation", "scorer", "pictures"};
   return kNames;
 }
 
@@ -41,11 +41,18 @@ std::map<std::string, std::string> flatten(const toml::table& table, const std::
   return flat;
 }
 
-// A recipe's name may lie under train/ or tokenizers/.
+// A recipe's NAME may lie under train/, tokenizers/ or (scorers) evaluate/; "tokenizers/NAME" says where.
 Recipe load_any(const TrainRequest& request) {
-  const fs::path tokenizer = recipe_root() / "tokenizers" / (request.recipe + ".toml");
-  const bool is_path = fs::exists(request.recipe);
-  return load_recipe(request.recipe, !is_path && fs::exists(tokenizer) ? "tokenizers" : "train", request.overrides);
+  const fs::path named = recipe_root() / (request.recipe + ".toml");
+  if (fs::exists(request.recipe) || !fs::exists(named)) {
+    for (const char* folder : {"train", "tokenizers", "evaluate"}) {
+      if (fs::exists(recipe_root() / folder / (request.recipe + ".toml"))) {
+        return load_recipe(request.recipe, folder, request.overrides);
+      }
+    }
+    return load_recipe(request.recipe, "train", request.overrides);
+  }
+  return load_recipe(named.string(), "train", request.overrides);
 }
 
 void set_steps(Recipe& recipe, std::int64_t steps) {

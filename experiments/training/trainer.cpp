@@ -1,5 +1,7 @@
 #include "experiments/training/trainer.h"
 
+#include <c10/core/GradMode.h>
+
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -142,7 +144,7 @@ void Trainer::log_window() {
 
 void Trainer::validate() {
   const ParameterAverage::Use use(average_);
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const std::map<std::string, double> figures = task_.validate(state_.step);
   if (figures.empty()) return;
   state_.validation = figures;
@@ -179,7 +181,7 @@ Speed measure_speed(TrainingTask& task, const TrainingOptions& options, c10::Sca
     speed.seconds_a_step = seconds_since(begin) / static_cast<double>(steps);
   }
   task.parameters().load(before, "parameters before the probe");
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const Clock::time_point begin = Clock::now();
   task.validate(0);
   speed.seconds_a_validation = seconds_since(begin);
