@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "datasets/sources/data_options.h"
 
 namespace palimpsest {
 
@@ -25,10 +26,10 @@ TokenizerPlaces read_places(const Recipe& recipe) {
   return places;
 }
 
-std::shared_ptr<Tokenizer> open_tokenizer(const TokenizerPlaces& places, const std::string& role, const std::string& file) {
+fs::path find_tokenizer(const TokenizerPlaces& places, const std::string& role, const std::string& file) {
   const auto place = places.find(role);
   if (place == places.end()) throw InputError(file, "tokenizers." + role, "is missing: the canvas has this role");
-  return load_tokenizer(place->second.path);
+  return find_data(place->second.path, "tokenizers." + role + ".path");
 }
 
 // The shards must hold every role of the canvas, made by the tokenizer that the recipe names.
@@ -44,6 +45,10 @@ void check_set(const TokenSet& set, const std::string& name, const CanvasSchema&
                                             ", the recipe names " + fingerprints.at(role.name) + "; prepare them again");
     }
   }
+}
+
+bool has_role(const CanvasSchema& schema, const std::string& name) {
+  return std::any_of(schema.roles().begin(), schema.roles().end(), [&name](const Role& role) { return role.name == name; });
 }
 
 void copy_directory(const fs::path& from, const fs::path& to) {
@@ -89,13 +94,13 @@ BackboneTask::BackboneTask(const TaskRequest& request)
   Tokenizers tokenizers;
   std::map<std::string, std::string> fingerprints;
   for (const auto& [role, bounds] : canvas.roles) {
-    tokenizers[role] = open_tokenizer(places, role, request.recipe.file);
-    tokenizer_paths_[role] = places.at(role).path;
-    fingerprints[role] = tokenizer_fingerprint(places.at(role).path);
+    tokenizer_paths_[role] = find_tokenizer(places, role, request.recipe.file);
+    tokenizers[role] = load_tokenizer(tokenizer_paths_[role]);
+    fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
   }
   schema_ = make_schema(canvas, tokenizers, request.recipe.file);
   const auto open = [&](const std::string& directory, const std::string& split) {
-    std::shared_ptr<TokenSet> set = open_token_set(directory, split);
+    std::shared_ptr<TokenSet> set = open_token_set(find_data(directory, "data.directory"), split);
     check_set(*set, directory + " (" + split + ")", schema_, fingerprints);
     return set;
   };
@@ -116,12 +121,9 @@ BackboneTask::BackboneTask(const TaskRequest& request)
 TokenCanvas BackboneTask::canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const {
   std::vector<Document> documents;
   for (const std::int64_t index : global_indices) {
-    Document document = mixture.document(mixture.place(index));
-    std::erase_if(document.roles, [this](const auto& filling) {
-      return std::none_of(schema_.roles().begin(), schema_.roles().end(),
-                          [&filling](const Role& role) { return role.name == filling.first; });
-    });
-    documents.push_back(std::move(document));
+    documents.push_back(mixture.document(mixture.place(index)));
+    std::erase_if(documents.back().roles, [this](const auto& filling) { return !has_role(schema_, filling.first); });
+    std::erase_if(documents.back().hidden, [this](const std::string& role) { return !has_role(schema_, role); });
   }
   return build_canvas(schema_, documents);
 }

@@ -91,7 +91,7 @@ class BackboneTask : public TrainingTask {
   TokenDataOptions data_;
   Machine machine_;
   RandomKey key_;
-  std::map<std::string, std::string> tokenizer_paths_;  // by role
+  std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
   CanvasSchema schema_;
   std::unique_ptr<Mixture> train_;
   std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
