@@ -51,7 +51,8 @@ void add_train_command(CLI::App& program) {
   auto command = std::make_shared<TrainCommand>();
   CLI::App* app = program.add_subcommand("train", "train a backbone, a tokenizer or a scorer; resumes where it was");
   app->footer("Example:\n  palimpsest train emoji4 --run demo training.learning_rate=2e-3");
-  app->add_option("recipe", command->request.recipe, "path of a recipe, or a NAME under experiments/recipes")->required();
+  app->add_option("recipe", command->request.recipe, "path of a recipe, or a NAME under experiments/recipes")
+      ->required();
   app->add_option("overrides", command->request.overrides, "table.key=value");
   app->add_option("--run,--out", command->request.run, "NAME under runs/, or a directory; default: the recipe's name");
   app->add_option("--steps", command->steps, "same as training.steps=N")->check(CLI::PositiveNumber);

@@ -44,7 +44,8 @@ void ParameterAverage::load(const std::map<std::string, at::Tensor>& values, con
   for (std::size_t i = 0; i < names_.size(); ++i) {
     const auto found = values.find(names_[i]);
     if (found == values.end()) throw InputError(file, names_[i], "is missing");
-    if (found->second.sizes() != average_[i].sizes()) throw InputError(file, names_[i], "has another shape than the net's");
+    if (found->second.sizes() != average_[i].sizes())
+      throw InputError(file, names_[i], "has another shape than the net's");
     average_[i].copy_(found->second);
   }
 }

@@ -11,8 +11,8 @@
 
 namespace palimpsest {
 
-// average <- d average + (1-d) parameter after each step, d = min(memory, (1+n)/(10+n)) after n updates, so that the initial
-// values are soon forgotten. With memory 0 it is the parameters themselves.
+// average <- d average + (1-d) parameter after each step, d = min(memory, (1+n)/(10+n)) after n updates, so that the
+// initial values are soon forgotten. With memory 0 it is the parameters themselves.
 class ParameterAverage {
  public:
   ParameterAverage(const ParameterSet& parameters, double memory);

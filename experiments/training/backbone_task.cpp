@@ -41,14 +41,16 @@ void check_set(const TokenSet& set, const std::string& name, const CanvasSchema&
       throw InputError(name, role.name, "the shards hold no such role" + suggest(role.name, held));
     }
     if (set.fingerprint(role.name) != fingerprints.at(role.name)) {
-      throw InputError(name, role.name, "the shards were made by tokenizer " + set.fingerprint(role.name) +
-                                            ", the recipe names " + fingerprints.at(role.name) + "; prepare them again");
+      throw InputError(name, role.name,
+                       "the shards were made by tokenizer " + set.fingerprint(role.name) + ", the recipe names " +
+                           fingerprints.at(role.name) + "; prepare them again");
     }
   }
 }
 
 bool has_role(const CanvasSchema& schema, const std::string& name) {
-  return std::any_of(schema.roles().begin(), schema.roles().end(), [&name](const Role& role) { return role.name == name; });
+  return std::any_of(schema.roles().begin(), schema.roles().end(),
+                     [&name](const Role& role) { return role.name == name; });
 }
 
 void copy_directory(const fs::path& from, const fs::path& to) {
@@ -62,7 +64,8 @@ void copy_directory(const fs::path& from, const fs::path& to) {
 }
 
 double total(const std::map<std::string, double>& counts) {
-  return std::accumulate(counts.begin(), counts.end(), 0.0, [](double sum, const auto& entry) { return sum + entry.second; });
+  return std::accumulate(counts.begin(), counts.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
 }
 
 std::vector<std::int64_t> consecutive(std::int64_t begin, std::int64_t count) {
@@ -78,8 +81,10 @@ void MixtureOptions::validate() const {
 }
 
 void TokenDataOptions::validate() const {
-  if (directory.empty() && mixture.empty()) throw InputError("", "directory", "is missing: a directory that prepare wrote");
-  if (directory.empty() && !validation.empty()) throw InputError("", "directory", "is missing: validation splits are its");
+  if (directory.empty() && mixture.empty())
+    throw InputError("", "directory", "is missing: a directory that prepare wrote");
+  if (directory.empty() && !validation.empty())
+    throw InputError("", "directory", "is missing: validation splits are its");
   if (validation_rows < 1) throw InputError("", "validation_rows", "must be at least 1");
 }
 

@@ -30,7 +30,7 @@ struct MixtureOptions {
 
 // [data] of a backbone's recipe.
 struct TokenDataOptions {
-  std::string directory;                // as prepared; the whole mixture when `mixture` is empty, and the home of validation
+  std::string directory;  // as prepared; the whole mixture when `mixture` is empty, and the home of validation
   std::string split = "train";
   std::vector<MixtureOptions> mixture;  // several sets
   std::vector<std::string> validation;  // held-out splits of `directory`
@@ -62,9 +62,11 @@ class BackboneTask : public TrainingTask {
   explicit BackboneTask(const TaskRequest& request);
 
   ParameterSet& parameters() override { return transformer_->parameters(); }
-  // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches changes neither.
+  // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches
+  // changes neither.
   LossReport loss(const StepPosition& position) override;
-  // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a token.
+  // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a
+  // token.
   std::map<std::string, double> validate(std::int64_t step) override;
   std::map<std::string, double> units_a_step() const override;
   double flops_a_step() const override;
@@ -81,8 +83,8 @@ class BackboneTask : public TrainingTask {
   };
   Batch batch(const Mixture& mixture, const NoiseSource& source) const;
   DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
-  // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch, although
-  // each has another number of noised positions.
+  // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
+  // although each has another number of noised positions.
   DiffusionOptions micro_options(const Batch& part, std::int64_t step);
   std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
 

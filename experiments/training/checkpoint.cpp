@@ -49,8 +49,12 @@ nlohmann::json file_hashes(const fs::path& directory) {
 }  // namespace
 
 nlohmann::json to_json(const TrainingState& state) {
-  return {{"step", state.step},       {"updates", state.updates}, {"skipped", state.skipped},
-          {"seconds", state.seconds}, {"compute", state.compute}, {"window", state.window},
+  return {{"step", state.step},
+          {"updates", state.updates},
+          {"skipped", state.skipped},
+          {"seconds", state.seconds},
+          {"compute", state.compute},
+          {"window", state.window},
           {"validation", state.validation}};
 }
 
@@ -74,19 +78,19 @@ void write_checkpoint(const fs::path& run, const CheckpointContent& content) {
   if (fs::exists(path) && checkpoint_damage(path).empty()) return;
   fs::create_directories(path.parent_path());
   AtomicDirectory directory(path);
-  failpoint("checkpoint-begin");
+  failpoint("checkpoint.begin");
   write_safetensors(directory.working() / "model.safetensors", {content.model, {{"format", "pt"}}});
   write_safetensors(directory.working() / "ema.safetensors", {content.average, {{"format", "pt"}}});
-  failpoint("checkpoint-middle");
+  failpoint("checkpoint.middle");
   write_safetensors(directory.working() / "optimizer.safetensors", {content.optimizer, {{"format", "pt"}}});
   write_file_atomically(directory.working() / "recipe.toml", content.recipe);
   if (content.save_extras) content.save_extras(directory.working());
   nlohmann::json state = to_json(content.state);
   state["files"] = file_hashes(directory.working());
   write_file_atomically(directory.working() / "state.json", state.dump(1) + "\n");
-  failpoint("checkpoint-commit");
+  failpoint("checkpoint.before_commit");
   directory.commit();
-  failpoint("checkpoint-done");
+  failpoint("checkpoint.after_commit");
 }
 
 std::string checkpoint_damage(const fs::path& checkpoint) {

@@ -14,12 +14,12 @@ namespace palimpsest {
 
 // What a checkpoint says besides its tensors (state.json).
 struct TrainingState {
-  std::int64_t step = 0;     // steps done, skipped ones included
-  std::int64_t updates = 0;  // steps that changed the parameters
-  std::int64_t skipped = 0;  // steps whose gradient was not finite
-  double seconds = 0.0;      // spent training, for people
-  std::string compute;       // number type of the matrix products, which a resumed run keeps
-  nlohmann::json window = nlohmann::json::object();      // sums since the log's last line
+  std::int64_t step = 0;                             // steps done, skipped ones included
+  std::int64_t updates = 0;                          // steps that changed the parameters
+  std::int64_t skipped = 0;                          // steps whose gradient was not finite
+  double seconds = 0.0;                              // spent training, for people
+  std::string compute;                               // number type of the matrix products, which a resumed run keeps
+  nlohmann::json window = nlohmann::json::object();  // sums since the log's last line
   nlohmann::json validation = nlohmann::json::object();  // figures of the last validation
   bool operator==(const TrainingState&) const = default;
 };
@@ -38,11 +38,12 @@ struct CheckpointContent {
 // runs/NAME/checkpoints/step-00001234
 std::filesystem::path checkpoint_path(const std::filesystem::path& run, std::int64_t step);
 
-// Writes model, ema and optimizer.safetensors, recipe.toml, extras, and last state.json with every file's hash; renames the
-// whole into place. An existing whole checkpoint of the step is left as it is.
+// Writes model, ema and optimizer.safetensors, recipe.toml, extras, and last state.json with every file's hash; renames
+// the whole into place. An existing whole checkpoint of the step is left as it is.
 void write_checkpoint(const std::filesystem::path& run, const CheckpointContent& content);
 
-// The newest checkpoint whose files agree with its state.json; damaged and half-written ones are passed over (named on stderr).
+// The newest checkpoint whose files agree with its state.json; damaged and half-written ones are passed over (named on
+// stderr).
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 
 // Why a checkpoint is not whole: "" when it is.

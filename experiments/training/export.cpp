@@ -42,7 +42,8 @@ void export_run(const fs::path& run, const fs::path& directory, const std::strin
     copy_tree(*checkpoint / "tokenizer", whole.working());
   } else {
     write_net(*checkpoint, whole.working());
-    if (fs::exists(run / "log.jsonl")) write_file_atomically(whole.working() / "log.jsonl", read_file(run / "log.jsonl"));
+    if (fs::exists(run / "log.jsonl"))
+      write_file_atomically(whole.working() / "log.jsonl", read_file(run / "log.jsonl"));
   }
   if (!notice.empty()) write_file_atomically(whole.working() / "NOTICE", notice);
   whole.commit();

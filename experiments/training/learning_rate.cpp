@@ -23,8 +23,7 @@ double rate_factor(const TrainingOptions& options, std::int64_t step) {
     case DecayKind::kConstant:
       return 1.0;
     case DecayKind::kCosine:
-      return options.final_rate +
-             fall * 0.5 * (1.0 + std::cos(std::numbers::pi * progress_through(warm, steps, here)));
+      return options.final_rate + fall * 0.5 * (1.0 + std::cos(std::numbers::pi * progress_through(warm, steps, here)));
     case DecayKind::kWarmupStableDecay: {
       const double begin = std::max(warm, std::floor(steps * (1.0 - options.decay_share)));
       return here < begin ? 1.0 : 1.0 - fall * progress_through(begin, steps, here);

@@ -15,8 +15,8 @@ namespace palimpsest {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Five Newton-Schulz steps of the odd quintic a X + b XX^T X + c (XX^T)^2 X with (a, b, c) = (3.4445, -4.7750, 2.0315), which
-// drives every singular value into about [0.7, 1.2]. Computed in `type`; returns float32 [N,R,C].
+// Five Newton-Schulz steps of the odd quintic a X + b XX^T X + c (XX^T)^2 X with (a, b, c) = (3.4445, -4.7750, 2.0315),
+// which drives every singular value into about [0.7, 1.2]. Computed in `type`; returns float32 [N,R,C].
 at::Tensor orthogonalise_NRC(const at::Tensor& matrices_NRC, c10::ScalarType type);
 
 struct MuonSettings {
@@ -29,8 +29,8 @@ class Muon {
  public:
   Muon(NamedTensors matrices, MuonSettings settings);
 
-  // Nesterov momentum, orthogonalised, times sqrt(max(1, R/C)) (Jordan's scale: an update's effect on a unit-RMS activation does not
-  // depend on the shape). Matrices without a gradient are left alone.
+  // Nesterov momentum, orthogonalised, times sqrt(max(1, R/C)) (Jordan's scale: an update's effect on a unit-RMS
+  // activation does not depend on the shape). Matrices without a gradient are left alone.
   void step(double learning_rate);
 
   // Momentum by parameter name, shared storage.

@@ -70,7 +70,8 @@ Optimizer::Optimizer(const TrainingOptions& options, const ParameterSet& paramet
   const AdamWSettings with{options.beta1, options.beta2, options.epsilon, options.weight_decay};
   adamw_.emplace_back(std::move(plain), without);
   adamw_.emplace_back(std::move(decayed), with);
-  if (!matrices.empty()) muon_.emplace(std::move(matrices), MuonSettings{options.muon_momentum, options.weight_decay, type});
+  if (!matrices.empty())
+    muon_.emplace(std::move(matrices), MuonSettings{options.muon_momentum, options.weight_decay, type});
 }
 
 void Optimizer::step(double factor) {

@@ -33,7 +33,8 @@ struct TrainingOptions {
   double decay_share = 0.2;  // wsd: last share of the steps, falling linearly
   double final_rate = 0.0;   // learning rate at the end, as a share of the highest
   double clip = 1.0;         // greatest global gradient norm; 0: no clipping
-  double ema = 0.999;        // memory of the parameter average, which validation and shipping use; 0: the parameters themselves
+  double ema =
+      0.999;  // memory of the parameter average, which validation and shipping use; 0: the parameters themselves
   std::int64_t checkpoint_every = 500;  // steps
   std::int64_t keep = 2;                // newest checkpoints kept
   std::int64_t validate_every = 500;    // steps; 0: only at the end

@@ -16,8 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& known_tables() {
-  static const std::vector<std::string> kNames{"kind",     "data",    "tokenizers", "tokenizer",  "canvas", "backbone",
-                                               "diffusion", "training", "sampler",    "evaluation", "scorer", "pictures"};
+  static const std::vector<std::string> kNames{"kind",     "data",      "tokenizers", "tokenizer", "canvas",
+                                               "backbone", "diffusion", "training",   "sampler",   "evaluation",
+                                               "scorer",   "pictures",  "prepare"};
   return kNames;
 }
 
@@ -104,8 +105,9 @@ std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& ma
   const auto steps = static_cast<std::int64_t>(left / (speed.seconds_a_step + speed.seconds_a_validation / every));
   std::cerr << 1.0 / speed.seconds_a_step << " steps a second: " << steps << " steps fit\n";
   if (steps <= options.warmup_steps) {
-    throw InputError("command line", "--fit-seconds", "too short: " + std::to_string(steps) + " steps fit, and " +
-                                                          std::to_string(options.warmup_steps) + " are warm-up");
+    throw InputError("command line", "--fit-seconds",
+                     "too short: " + std::to_string(steps) + " steps fit, and " + std::to_string(options.warmup_steps) +
+                         " are warm-up");
   }
   return steps;
 }
@@ -175,8 +177,12 @@ nlohmann::json run_summary(const fs::path& run) {
   nlohmann::json summary{{"run", run.string()}};
   if (!checkpoint) return summary;
   const TrainingState state = read_checkpoint_state(*checkpoint);
-  summary.update({{"checkpoint", checkpoint->string()}, {"step", state.step},       {"skipped", state.skipped},
-                  {"seconds", state.seconds},           {"compute", state.compute}, {"validation", state.validation}});
+  summary.update({{"checkpoint", checkpoint->string()},
+                  {"step", state.step},
+                  {"skipped", state.skipped},
+                  {"seconds", state.seconds},
+                  {"compute", state.compute},
+                  {"validation", state.validation}});
   return summary;
 }
 
@@ -184,9 +190,12 @@ nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& 
   const Recipe recipe = load_training_recipe(request);
   const auto training = recipe_options<TrainingOptions>(recipe, "training");
   const auto task = make_task(makers, {recipe, training, resolve_machine(request.machine)});
-  return {{"run", run_directory(request).string()},      {"kind", recipe_kind(recipe)},
-          {"recipe", to_text(recipe.table)},             {"parameters", task->parameters().count()},
-          {"units_a_step", task->units_a_step()},        {"flops_a_step", task->flops_a_step()},
+  return {{"run", run_directory(request).string()},
+          {"kind", recipe_kind(recipe)},
+          {"recipe", to_text(recipe.table)},
+          {"parameters", task->parameters().count()},
+          {"units_a_step", task->units_a_step()},
+          {"flops_a_step", task->flops_a_step()},
           {"steps", training.steps}};
 }
 

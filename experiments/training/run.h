@@ -26,11 +26,12 @@ Recipe load_training_recipe(const TrainRequest& request);
 // Where a request's run lies.
 std::filesystem::path run_directory(const TrainRequest& request);
 
-// Keys that differ between two tables, dotted, each with both values: "training.batch: 16 there, 32 here". Empty: the same.
+// Keys that differ between two tables, dotted, each with both values: "training.batch: 16 there, 32 here". Empty: the
+// same.
 std::vector<std::string> recipe_differences(const toml::table& there, const toml::table& here);
 
-// Trains, resuming what the run directory holds. InputError when the run was begun with another recipe (naming the keys).
-// Returns the run's directory.
+// Trains, resuming what the run directory holds. InputError when the run was begun with another recipe (naming the
+// keys). Returns the run's directory.
 std::filesystem::path train_recipe(const TrainRequest& request, const TaskMakers& makers);
 
 // State of a run's newest checkpoint, and where both are.

@@ -27,7 +27,8 @@ constexpr std::array<std::uint32_t, 256> crc_table() {
 template <class T>
 std::string little_endian(T value) {
   std::string bytes;
-  for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(static_cast<std::uint8_t>(value >> (8 * i))));
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    bytes.push_back(static_cast<char>(static_cast<std::uint8_t>(value >> (8 * i))));
   return bytes;
 }
 
@@ -63,7 +64,8 @@ std::int64_t step_of_name(const std::string& name) {
 
 std::string file_name(std::int64_t step) {
   const std::string digits = std::to_string(step);
-  return std::string(kPrefix) + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits + ".palimpsest";
+  return std::string(kPrefix) + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits +
+         ".palimpsest";
 }
 
 }  // namespace

@@ -9,14 +9,15 @@
 
 namespace palimpsest {
 
-// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), and TFRecord's masked form of it: rotated right by 15 plus 0xa282ead8.
+// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), and TFRecord's masked form of it: rotated right by 15 plus
+// 0xa282ead8.
 std::uint32_t crc32c(std::string_view bytes);
 std::uint32_t masked_crc32c(std::string_view bytes);
 
 class TensorBoardWriter {
  public:
-  // Writes events of `directory` from `first_step` on. Files that began at a later or the same step are removed, and readers are told to
-  // drop what earlier files say about later steps (a session start): a resumed run shows one curve.
+  // Writes events of `directory` from `first_step` on. Files that began at a later or the same step are removed, and
+  // readers are told to drop what earlier files say about later steps (a session start): a resumed run shows one curve.
   TensorBoardWriter(const std::filesystem::path& directory, std::int64_t first_step);
 
   void scalar(const std::string& tag, double value, std::int64_t step);

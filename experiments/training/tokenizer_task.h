@@ -12,7 +12,7 @@ namespace palimpsest {
 
 // [tokenizer] of a tokenizer's recipe, besides its `kind` and `[tokenizer.options]`.
 struct TokenizerTaskOptions {
-  std::string role;                     // of the data: what the tokenizer reads
+  std::string role;  // of the data: what the tokenizer reads
   std::string split = "train";
   std::vector<std::string> validation;  // held-out splits
   std::int64_t validation_items = 256;  // of each held-out split, the first in a keyed order

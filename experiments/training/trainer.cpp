@@ -50,7 +50,8 @@ void add_to_window(nlohmann::json& window, const StepReport& report) {
 
 }  // namespace
 
-StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options, std::int64_t position) {
+StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
+                         std::int64_t position) {
   StepReport report;
   const ParameterSet& parameters = task.parameters();
   const double share = 1.0 / static_cast<double>(options.micro_batches);
@@ -104,7 +105,7 @@ TrainingState Trainer::train() {
     const StepReport report = training_step(task_, optimizer_, options_, state_.step);
     after_step(report);
     progress.update(state_.step, note_of(report, state_.skipped));
-    failpoint("train-step");
+    failpoint("train.after_step");
     if (finished() || due(options_.validate_every)) validate();
     if (finished() || due(options_.checkpoint_every) || interrupted()) save();
     if (!finished()) stop_if_interrupted();

@@ -19,19 +19,20 @@ namespace palimpsest {
 
 // What one step did.
 struct StepReport {
-  double loss = 0.0;  // mean over micro-batches
+  double loss = 0.0;                      // mean over micro-batches
   std::map<std::string, double> figures;  // mean over micro-batches
-  double gradient_norm = 0.0;  // before clipping
-  bool applied = false;        // false: loss or gradient was not finite and the step was skipped
+  double gradient_norm = 0.0;             // before clipping
+  bool applied = false;                   // false: loss or gradient was not finite and the step was skipped
 };
 
 // Gradient of the whole batch, clipping, one optimizer update. `position` is the step counted from 0.
-StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options, std::int64_t position);
+StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
+                         std::int64_t position);
 
 // Where a run is written, and what it must write down.
 struct RunPlace {
   std::filesystem::path directory;
-  std::string recipe;                               // text of the resolved recipe
+  std::string recipe;                                // text of the resolved recipe
   c10::ScalarType compute = c10::ScalarType::Float;  // of the matrix products
 };
 
@@ -40,8 +41,8 @@ class Trainer {
   // Takes the run up where its newest whole checkpoint is. The task must outlive the trainer.
   Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace place);
 
-  // Trains to options.steps. Throws Interrupted after saving when a signal came; c10::Error when a hundred steps in a row had no
-  // finite gradient. A finished run returns at once.
+  // Trains to options.steps. Throws Interrupted after saving when a signal came; c10::Error when a hundred steps in a
+  // row had no finite gradient. A finished run returns at once.
   TrainingState train();
 
   bool finished() const { return state_.step >= options_.steps; }
@@ -69,7 +70,8 @@ class Trainer {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-// Seconds a step takes, from `steps` steps after two to warm up; and seconds a validation takes. Parameters are as before.
+// Seconds a step takes, from `steps` steps after two to warm up; and seconds a validation takes. Parameters are as
+// before.
 struct Speed {
   double seconds_a_step = 0.0, seconds_a_validation = 0.0;
 };

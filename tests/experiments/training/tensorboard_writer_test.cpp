@@ -120,7 +120,9 @@ TEST(TensorBoardWriter, WritesTextPicturesAndSound) {
   writer.flush();
   const auto events = events_of(scratch.path() / "events.out.tfevents.0000000000.palimpsest");
   ASSERT_EQ(events.size(), 5u);
-  const auto value_of = [&](std::size_t event) { return fields_of(find(fields_of(find(events[event], 5)->bytes), 1)->bytes); };
+  const auto value_of = [&](std::size_t event) {
+    return fields_of(find(fields_of(find(events[event], 5)->bytes), 1)->bytes);
+  };
   EXPECT_EQ(find(fields_of(find(value_of(2), 8)->bytes), 8)->bytes, std::string(300, 'x'));
   EXPECT_EQ(find(fields_of(find(value_of(3), 4)->bytes), 4)->bytes, "PNG bytes");
   EXPECT_EQ(find(fields_of(find(value_of(4), 6)->bytes), 4)->bytes, "WAV bytes");

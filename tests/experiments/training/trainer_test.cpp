@@ -40,7 +40,9 @@ std::vector<std::string> log_of(const std::filesystem::path& run) {
   return lines;
 }
 
-std::string last_model(const std::filesystem::path& run) { return read_file(*newest_checkpoint(run) / "model.safetensors"); }
+std::string last_model(const std::filesystem::path& run) {
+  return read_file(*newest_checkpoint(run) / "model.safetensors");
+}
 
 void train_toy(const std::filesystem::path& run, const TrainingOptions& options, std::set<std::int64_t> broken = {}) {
   std::filesystem::create_directories(run);
@@ -73,7 +75,8 @@ TEST(Trainer, LearnsTheToyProblem) {
   const ScratchFolder scratch;
   train_toy(scratch / "a", toy_options());
   const auto lines = log_of(scratch / "a");
-  EXPECT_LT(nlohmann::json::parse(lines.back()).value("loss", 0.0), nlohmann::json::parse(lines.front()).at("loss").get<double>());
+  EXPECT_LT(nlohmann::json::parse(lines.back()).value("loss", 0.0),
+            nlohmann::json::parse(lines.front()).at("loss").get<double>());
 }
 
 TEST(Trainer, ACrashedRunGoesOnBitwise) {
@@ -110,7 +113,8 @@ TEST(Trainer, MicroBatchesGiveTheWholeBatchsStep) {
   options.micro_batches = 4;
   train_toy(scratch / "parts", options);
   const auto whole = read_safetensors(*newest_checkpoint(scratch / "whole") / "model.safetensors").tensors;
-  for (const auto& [name, value] : read_safetensors(*newest_checkpoint(scratch / "parts") / "model.safetensors").tensors) {
+  for (const auto& [name, value] :
+       read_safetensors(*newest_checkpoint(scratch / "parts") / "model.safetensors").tensors) {
     EXPECT_TRUE(at::allclose(value, whole.at(name), 1e-4, 1e-5)) << name;
   }
 }
