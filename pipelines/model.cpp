@@ -38,7 +38,7 @@ const Tokenizer& tokenizer_of(const std::string& role, const Tokenizers& tokeniz
   return *found->second;
 }
 
-Role make_role(const std::string& name, const RoleOptions& options, const Tokenizer& tokenizer,
+Role make_role(const std::string& name, const CanvasRoleOptions& options, const Tokenizer& tokenizer,
                const std::string& file) {
   const std::string key = "canvas.roles." + name + ".bound";
   if (options.bound < 1) throw InputError(file, key, "must be at least 1, got " + std::to_string(options.bound));

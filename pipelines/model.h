@@ -17,7 +17,7 @@
 namespace palimpsest {
 
 // [canvas.roles.NAME] of a recipe.
-struct RoleOptions {
+struct CanvasRoleOptions {
   std::int64_t bound = 0;  // ids at most (elastic) or exactly (fixed)
   bool elastic = false;
 
@@ -30,7 +30,7 @@ struct RoleOptions {
 
 struct CanvasOptions {
   std::vector<std::string> order;            // of the roles in the canvas; empty: by name
-  std::map<std::string, RoleOptions> roles;  // by name
+  std::map<std::string, CanvasRoleOptions> roles;  // by name
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {

@@ -16,6 +16,7 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", PALIMPSEST_VERSION);
   program.require_subcommand(1);
   palimpsest::add_doctor_command(program);
+  palimpsest::add_train_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

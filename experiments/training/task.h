@@ -13,8 +13,9 @@
 
 namespace palimpsest {
 
-// Where training stands: global step (from 0) and micro-batch within it. A task is a pure function of this: its data and
-// noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what an undisturbed one would have.
+// Where training stands: global step (from 0) and micro-batch within it. A task is a pure function of this: its data
+// and noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what an undisturbed one would
+// have.
 struct StepPosition {
   std::int64_t step = 0;
   std::int64_t micro_batch = 0;
@@ -33,7 +34,11 @@ class TrainingTask {
   // Work units a step (samples, tokens) for the rate on the progress bar.
   virtual std::map<std::string, double> units_a_step() const = 0;
 
-  // Writes what a finished checkpoint of this kind holds beside model.safetensors (tokenizer.json, tokenizers/ROLE, scores).
+  // Floating-point operations of a step, forward and backward; 0 when not counted.
+  virtual double flops_a_step() const { return 0.0; }
+
+  // Writes what a finished checkpoint of this kind holds beside model.safetensors (tokenizer.json, tokenizers/ROLE,
+  // scores).
   virtual void save_extras(const std::filesystem::path& checkpoint) const = 0;
 };
 

@@ -1,0 +1,70 @@
+// palimpsest train: any recipe of kind backbone, tokenizer or scorer.
+#include <iostream>
+
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "experiments/cli/commands.h"
+#include "experiments/training/export.h"
+#include "experiments/training/run.h"
+
+namespace palimpsest {
+
+namespace {
+
+struct TrainCommand {
+  TrainRequest request;
+  std::int64_t steps = 0;
+  std::string export_to, notice;
+  bool dry_run = false, json = false;
+};
+
+void print_plan(const nlohmann::json& plan) {
+  std::cout << plan["recipe"].get<std::string>() << "\nrun         " << plan["run"].get<std::string>()
+            << "\nparameters  " << plan["parameters"] << "\nsteps       " << plan["steps"] << "\n";
+  for (const auto& [unit, count] : plan["units_a_step"].items()) std::cout << unit << " a step  " << count << "\n";
+  if (plan["flops_a_step"] > 0) std::cout << "FLOPs a step  " << plan["flops_a_step"] << "\n";
+}
+
+void run_train(TrainCommand& command, bool seed_given) {
+  if (command.steps > 0) command.request.overrides.push_back("training.steps=" + std::to_string(command.steps));
+  if (seed_given) command.request.overrides.push_back("training.seed=" + std::to_string(command.request.machine.seed));
+  const TaskMakers makers = basic_task_makers();
+  if (command.dry_run) {
+    const nlohmann::json plan = describe_training(command.request, makers);
+    if (command.json) {
+      std::cout << plan.dump(1) << "\n";
+    } else {
+      print_plan(plan);
+    }
+    return;
+  }
+  catch_interrupts();
+  const std::filesystem::path run = train_recipe(command.request, makers);
+  const std::string notice = command.notice.empty() ? "" : read_file(command.notice);
+  if (!command.export_to.empty()) export_run(run, command.export_to, notice);
+  if (command.json) std::cout << run_summary(run).dump(1) << "\n";
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& program) {
+  auto command = std::make_shared<TrainCommand>();
+  CLI::App* app = program.add_subcommand("train", "train a backbone, a tokenizer or a scorer; resumes where it was");
+  app->footer("Example:\n  palimpsest train emoji4 --run demo training.learning_rate=2e-3");
+  app->add_option("recipe", command->request.recipe, "path of a recipe, or a NAME under experiments/recipes")
+      ->required();
+  app->add_option("overrides", command->request.overrides, "table.key=value");
+  app->add_option("--run,--out", command->request.run, "NAME under runs/, or a directory; default: the recipe's name");
+  app->add_option("--steps", command->steps, "same as training.steps=N")->check(CLI::PositiveNumber);
+  app->add_option("--fit-seconds", command->request.fit_seconds,
+                  "probe the speed and fix training.steps so that training takes about so long")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--export", command->export_to, "afterwards write what ships (average in bf16, tokenizers) there");
+  app->add_option("--notice", command->notice, "file with the licences of the data, copied as NOTICE into the export");
+  app->add_flag("--dry-run", command->dry_run, "print the resolved recipe, parameters and FLOPs a step; write nothing");
+  app->add_flag("--json", command->json, "print what was done as JSON");
+  add_options(*app, command->request.machine);
+  app->callback([command, app] { run_train(*command, app->count("--seed") > 0); });
+}
+
+}  // namespace palimpsest

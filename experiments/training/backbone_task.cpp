@@ -1,0 +1,221 @@
+#include "experiments/training/backbone_task.h"
+
+#include <numeric>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "datasets/sources/data_options.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using TokenizerPlaces = std::map<std::string, TokenizerPlace>;
+
+TokenizerPlaces read_places(const Recipe& recipe) {
+  TokenizerPlaces places;
+  if (const toml::table* table = recipe.table["tokenizers"].as_table()) {
+    for (const auto& [role, node] : *table) {
+      const std::string key = "tokenizers." + std::string(role.str());
+      if (!node.is_table()) throw InputError(recipe.file, key, "must be a table");
+      places[std::string(role.str())] = read_options<TokenizerPlace>(*node.as_table(), recipe.file, key);
+    }
+  }
+  return places;
+}
+
+fs::path find_tokenizer(const TokenizerPlaces& places, const std::string& role, const std::string& file) {
+  const auto place = places.find(role);
+  if (place == places.end()) throw InputError(file, "tokenizers." + role, "is missing: the canvas has this role");
+  return find_data(place->second.path, "tokenizers." + role + ".path");
+}
+
+// The shards must hold every role of the canvas, made by the tokenizer that the recipe names.
+void check_set(const TokenSet& set, const std::string& name, const CanvasSchema& schema,
+               const std::map<std::string, std::string>& fingerprints) {
+  const std::vector<std::string> held = set.roles();
+  for (const Role& role : schema.roles()) {
+    if (std::find(held.begin(), held.end(), role.name) == held.end()) {
+      throw InputError(name, role.name, "the shards hold no such role" + suggest(role.name, held));
+    }
+    if (set.fingerprint(role.name) != fingerprints.at(role.name)) {
+      throw InputError(name, role.name,
+                       "the shards were made by tokenizer " + set.fingerprint(role.name) + ", the recipe names " +
+                           fingerprints.at(role.name) + "; prepare them again");
+    }
+  }
+}
+
+bool has_role(const CanvasSchema& schema, const std::string& name) {
+  return std::any_of(schema.roles().begin(), schema.roles().end(),
+                     [&name](const Role& role) { return role.name == name; });
+}
+
+void copy_directory(const fs::path& from, const fs::path& to) {
+  fs::create_directories(to);
+  for (const auto& entry : fs::directory_iterator(from)) {
+    if (!entry.is_regular_file()) continue;
+    const fs::path target = to / entry.path().filename();
+    fs::copy_file(entry.path(), target);
+    sync_path(target);
+  }
+}
+
+double total(const std::map<std::string, double>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
+std::vector<std::int64_t> consecutive(std::int64_t begin, std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), begin);
+  return numbers;
+}
+
+}  // namespace
+
+void MixtureOptions::validate() const {
+  if (weight <= 0) throw InputError("", "weight", "must be above 0");
+}
+
+void TokenDataOptions::validate() const {
+  if (directory.empty() && mixture.empty())
+    throw InputError("", "directory", "is missing: a directory that prepare wrote");
+  if (directory.empty() && !validation.empty())
+    throw InputError("", "directory", "is missing: validation splits are its");
+  if (validation_rows < 1) throw InputError("", "validation_rows", "must be at least 1");
+}
+
+BackboneTask::BackboneTask(const TaskRequest& request)
+    : training_(request.training),
+      diffusion_(recipe_options<DiffusionOptions>(request.recipe, "diffusion")),
+      data_(recipe_options<TokenDataOptions>(request.recipe, "data")),
+      machine_(request.machine),
+      key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
+  const auto canvas = recipe_options<CanvasOptions>(request.recipe, "canvas");
+  const TokenizerPlaces places = read_places(request.recipe);
+  Tokenizers tokenizers;
+  std::map<std::string, std::string> fingerprints;
+  for (const auto& [role, bounds] : canvas.roles) {
+    tokenizer_paths_[role] = find_tokenizer(places, role, request.recipe.file);
+    tokenizers[role] = load_tokenizer(tokenizer_paths_[role]);
+    fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
+  }
+  schema_ = make_schema(canvas, tokenizers, request.recipe.file);
+  const auto open = [&](const std::string& directory, const std::string& split) {
+    std::shared_ptr<TokenSet> set = open_token_set(find_data(directory, "data.directory"), split);
+    check_set(*set, directory + " (" + split + ")", schema_, fingerprints);
+    return set;
+  };
+  std::vector<MixturePart> parts;
+  for (const MixtureOptions& part : data_.mixture) parts.push_back({open(part.directory, part.split), part.weight});
+  if (parts.empty()) parts.push_back({open(data_.directory, data_.split), 1.0});
+  train_ = std::make_unique<Mixture>(std::move(parts), key_.fold("data"));
+  for (const std::string& split : data_.validation) {
+    const std::vector<MixturePart> part{{open(data_.directory, split), 1.0}};
+    held_out_[split] = std::make_unique<Mixture>(part, RandomKey::root(0).fold("validation"));
+  }
+  const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
+  transformer_ = std::make_unique<Transformer>(net, schema_, key_.fold("parameters"));
+  transformer_->parameters().to(machine_.device);
+  transformer_->set_compute_type(machine_.dtype);
+}
+
+TokenCanvas BackboneTask::canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const {
+  std::vector<Document> documents;
+  for (const std::int64_t index : global_indices) {
+    documents.push_back(mixture.document(mixture.place(index)));
+    std::erase_if(documents.back().roles, [this](const auto& filling) { return !has_role(schema_, filling.first); });
+    std::erase_if(documents.back().hidden, [this](const std::string& role) { return !has_role(schema_, role); });
+  }
+  return build_canvas(schema_, documents);
+}
+
+BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const NoiseSource& source) const {
+  const TokenCanvas clean = canvas(mixture, source.global_indices);
+  return {clean, corrupt(clean, schema_, diffusion_, source)};
+}
+
+DiffusionLoss BackboneTask::diffuse(const Batch& batch, const DiffusionOptions& options) {
+  NoisyCanvas noisy = batch.noisy;
+  noisy.canvas = noisy.canvas.to(machine_.device);
+  noisy.t_BL = noisy.t_BL.to(machine_.device);
+  noisy.masked_BL = noisy.masked_BL.to(machine_.device);
+  return diffusion_loss(*transformer_, batch.clean.to(machine_.device), noisy, schema_, options);
+}
+
+std::map<std::string, double> BackboneTask::noised_positions(const Batch& batch) const {
+  const Vocabulary& vocabulary = schema_.vocabulary();
+  const at::Tensor noised_BL = batch.noisy.t_BL.gt(0);
+  std::map<std::string, double> counts;
+  for (std::int64_t k = 0; k < vocabulary.num_modalities(); ++k) {
+    const at::Tensor here_BL = noised_BL.logical_and(batch.clean.modality_BL.eq(k));
+    counts[vocabulary.space(k).modality] = here_BL.sum().item<double>();
+  }
+  return counts;
+}
+
+DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t step) {
+  if (training_.micro_batches == 1) return diffusion_;
+  if (whole_batch_.step != step) {
+    const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
+    whole_batch_ = {step, noised_positions(batch(*train_, {key_.fold("noise"), indices, training_.batch}))};
+  }
+  DiffusionOptions options = diffusion_;
+  const std::map<std::string, double> here = noised_positions(part);
+  const bool together = diffusion_.normalisation == LossNormalisation::kPerToken;
+  for (const auto& [modality, all] : whole_batch_.noised) {
+    const double count = together ? total(here) : here.at(modality);
+    const double of = together ? total(whole_batch_.noised) : all;
+    const double factor = of > 0 ? static_cast<double>(training_.micro_batches) * count / of : 0.0;
+    options.weights[modality] = factor * diffusion_.weight_of(modality);
+  }
+  return options;
+}
+
+LossReport BackboneTask::loss(const StepPosition& position) {
+  const std::int64_t share = training_.batch / training_.micro_batches;
+  const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
+  const Batch part = batch(*train_, {key_.fold("noise"), consecutive(begin, share), training_.batch});
+  const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
+  return {result.loss, result.nats};
+}
+
+std::map<std::string, double> BackboneTask::validate(std::int64_t) {
+  const std::int64_t share = training_.batch / training_.micro_batches;
+  const RandomKey noise = RandomKey::root(0).fold("validation noise");  // the same whatever the run's seed
+  std::map<std::string, double> figures, positions;
+  for (const auto& [split, mixture] : held_out_) {
+    const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
+    for (std::int64_t begin = 0; begin < count; begin += share) {
+      const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
+      const Batch part = batch(*mixture, {noise, indices, count});
+      const DiffusionLoss result = diffuse(part, diffusion_);
+      const std::map<std::string, double> weights = noised_positions(part);
+      for (const auto& [modality, nats] : result.nats) {
+        figures[split + "/" + modality] += weights.at(modality) * nats;
+        positions[split + "/" + modality] += weights.at(modality);
+      }
+    }
+  }
+  for (auto& [name, value] : figures) value /= positions[name];
+  return figures;
+}
+
+std::map<std::string, double> BackboneTask::units_a_step() const {
+  const auto samples = static_cast<double>(training_.batch);
+  return {{"samples", samples}, {"tokens", samples * static_cast<double>(schema_.length())}};
+}
+
+double BackboneTask::flops_a_step() const {
+  constexpr double kMaskedShare = 0.5;  // mean over times, of positions whose logits are computed
+  return 3.0 * transformer_->forward_flops_per_token(schema_.length(), kMaskedShare) * units_a_step().at("tokens");
+}
+
+void BackboneTask::save_extras(const std::filesystem::path& checkpoint) const {
+  for (const auto& [role, path] : tokenizer_paths_) copy_directory(path, checkpoint / "tokenizers" / role);
+}
+
+}  // namespace palimpsest

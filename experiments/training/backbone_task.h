@@ -1,0 +1,107 @@
+// BackboneTask: diffusion training of the transformer on prepared shards.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backbone/diffusion/diffusion.h"
+#include "backbone/transformer/transformer.h"
+#include "datasets/loading/token_set.h"
+#include "experiments/training/task_factory.h"
+#include "pipelines/model.h"
+
+namespace palimpsest {
+
+// One part of a mixture: [[data.mixture]].
+struct MixtureOptions {
+  std::string directory;  // as prepared
+  std::string split = "train";
+  double weight = 1.0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("directory", self.directory, "a directory that prepare wrote");
+    visitor("split", self.split, "its split to train on");
+    visitor("weight", self.weight, "share of the samples drawn from it, up to a common factor");
+  }
+  void validate() const;
+};
+
+// [data] of a backbone's recipe.
+struct TokenDataOptions {
+  std::string directory;  // as prepared; the whole mixture when `mixture` is empty, and the home of validation
+  std::string split = "train";
+  std::vector<MixtureOptions> mixture;  // several sets
+  std::vector<std::string> validation;  // held-out splits of `directory`
+  std::int64_t validation_rows = 128;   // of each split, drawn once
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("directory", self.directory, "a directory that prepare wrote");
+    visitor("split", self.split, "the split to train on");
+    visitor("mixture", self.mixture, "several sets with weights, instead of one directory and split");
+    visitor("validation", self.validation, "held-out splits of the directory");
+    visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
+  }
+  void validate() const;
+};
+
+// [tokenizers.ROLE]
+struct TokenizerPlace {
+  std::string path;  // a directory that Tokenizer::save wrote
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("path", self.path, "a tokenizer's directory");
+  }
+};
+
+class BackboneTask : public TrainingTask {
+ public:
+  explicit BackboneTask(const TaskRequest& request);
+
+  ParameterSet& parameters() override { return transformer_->parameters(); }
+  // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches
+  // changes neither.
+  LossReport loss(const StepPosition& position) override;
+  // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a
+  // token.
+  std::map<std::string, double> validate(std::int64_t step) override;
+  std::map<std::string, double> units_a_step() const override;
+  double flops_a_step() const override;
+  void save_extras(const std::filesystem::path& checkpoint) const override;
+
+  const CanvasSchema& schema() const { return schema_; }
+
+ private:
+  TokenCanvas canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const;
+  // A batch's rows with their noise, on the CPU.
+  struct Batch {
+    TokenCanvas clean;
+    NoisyCanvas noisy;
+  };
+  Batch batch(const Mixture& mixture, const NoiseSource& source) const;
+  DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
+  // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
+  // although each has another number of noised positions.
+  DiffusionOptions micro_options(const Batch& part, std::int64_t step);
+  std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
+
+  TrainingOptions training_;
+  DiffusionOptions diffusion_;
+  TokenDataOptions data_;
+  Machine machine_;
+  RandomKey key_;
+  std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
+  CanvasSchema schema_;
+  std::unique_ptr<Mixture> train_;
+  std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
+  std::unique_ptr<Transformer> transformer_;
+  struct StepCounts {
+    std::int64_t step = -1;
+    std::map<std::string, double> noised;
+  } whole_batch_;  // remembered between the micro-batches of a step
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,138 @@
+#include "experiments/training/checkpoint.h"
+
+#include <iostream>
+#include <vector>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "base/safetensors.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+constexpr std::size_t kDigits = 8;
+
+bool is_checkpoint_name(const std::string& name) {
+  return name.starts_with(kPrefix) && name.size() >= kPrefix.size() + kDigits &&
+         name.find_first_not_of("0123456789", kPrefix.size()) == std::string::npos;
+}
+
+// Checkpoints of a run, oldest first, whole or not. Temporary names do not count.
+std::vector<fs::path> checkpoints_of(const fs::path& run) {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
+  const fs::path folder = run / "checkpoints";
+  if (!fs::is_directory(folder)) return {};
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (is_checkpoint_name(name)) found.emplace_back(std::stoll(name.substr(kPrefix.size())), entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<fs::path> paths;
+  for (auto& [step, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+nlohmann::json file_hashes(const fs::path& directory) {
+  nlohmann::json hashes = nlohmann::json::object();
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().lexically_relative(directory).generic_string();
+    if (name != "state.json") hashes[name] = hash64_hex(read_file(entry.path()));
+  }
+  return hashes;
+}
+
+}  // namespace
+
+nlohmann::json to_json(const TrainingState& state) {
+  return {{"step", state.step},
+          {"updates", state.updates},
+          {"skipped", state.skipped},
+          {"seconds", state.seconds},
+          {"compute", state.compute},
+          {"window", state.window},
+          {"validation", state.validation}};
+}
+
+TrainingState training_state(const nlohmann::json& json, const std::string& file) {
+  try {
+    return {json.at("step"),    json.at("updates"), json.at("skipped"),   json.at("seconds"),
+            json.at("compute"), json.at("window"),  json.at("validation")};
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(file, "", error.what());
+  }
+}
+
+fs::path checkpoint_path(const fs::path& run, std::int64_t step) {
+  const std::string digits = std::to_string(step);
+  const std::string zeros(kDigits - std::min(kDigits, digits.size()), '0');
+  return run / "checkpoints" / (std::string(kPrefix) + zeros + digits);
+}
+
+void write_checkpoint(const fs::path& run, const CheckpointContent& content) {
+  const fs::path path = checkpoint_path(run, content.state.step);
+  if (fs::exists(path) && checkpoint_damage(path).empty()) return;
+  fs::create_directories(path.parent_path());
+  AtomicDirectory directory(path);
+  failpoint("checkpoint.begin");
+  write_safetensors(directory.working() / "model.safetensors", {content.model, {{"format", "pt"}}});
+  write_safetensors(directory.working() / "ema.safetensors", {content.average, {{"format", "pt"}}});
+  failpoint("checkpoint.middle");
+  write_safetensors(directory.working() / "optimizer.safetensors", {content.optimizer, {{"format", "pt"}}});
+  write_file_atomically(directory.working() / "recipe.toml", content.recipe);
+  if (content.save_extras) content.save_extras(directory.working());
+  nlohmann::json state = to_json(content.state);
+  state["files"] = file_hashes(directory.working());
+  write_file_atomically(directory.working() / "state.json", state.dump(1) + "\n");
+  failpoint("checkpoint.before_commit");
+  directory.commit();
+  failpoint("checkpoint.after_commit");
+}
+
+std::string checkpoint_damage(const fs::path& checkpoint) {
+  const fs::path state_path = checkpoint / "state.json";
+  if (!fs::exists(state_path)) return "state.json is missing";
+  const nlohmann::json state = nlohmann::json::parse(read_file(state_path), nullptr, /*allow_exceptions=*/false);
+  if (!state.is_object() || !state.contains("files")) return "state.json is not readable";
+  for (const auto& [name, hash] : state["files"].items()) {
+    if (!fs::exists(checkpoint / name)) return name + " is missing";
+    if (hash64_hex(read_file(checkpoint / name)) != hash) return name + " differs from its hash in state.json";
+  }
+  return "";
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  std::vector<fs::path> paths = checkpoints_of(run);
+  for (; !paths.empty(); paths.pop_back()) {
+    const std::string damage = checkpoint_damage(paths.back());
+    if (damage.empty()) return paths.back();
+    std::cerr << "passing over " << paths.back().string() << ": " << damage << "\n";
+  }
+  return std::nullopt;
+}
+
+CheckpointContent read_checkpoint(const fs::path& checkpoint) {
+  CheckpointContent content;
+  content.model = read_safetensors(checkpoint / "model.safetensors").tensors;
+  content.average = read_safetensors(checkpoint / "ema.safetensors").tensors;
+  content.optimizer = read_safetensors(checkpoint / "optimizer.safetensors").tensors;
+  content.state = read_checkpoint_state(checkpoint);
+  content.recipe = read_file(checkpoint / "recipe.toml");
+  return content;
+}
+
+TrainingState read_checkpoint_state(const fs::path& checkpoint) {
+  const fs::path path = checkpoint / "state.json";
+  return training_state(nlohmann::json::parse(read_file(path)), path.string());
+}
+
+void prune_checkpoints(const fs::path& run, std::int64_t keep) {
+  const std::vector<fs::path> paths = checkpoints_of(run);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < paths.size(); ++i) fs::remove_all(paths[i]);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,72 @@
+// TrainingOptions: the [training] table of a recipe.
+#pragma once
+
+#include "base/options.h"
+
+namespace palimpsest {
+
+enum class OptimizerKind { kAdamW, kMuon };
+constexpr auto enum_names(OptimizerKind) {
+  return std::array{std::pair{OptimizerKind::kAdamW, "adamw"}, std::pair{OptimizerKind::kMuon, "muon"}};
+}
+
+enum class DecayKind { kConstant, kCosine, kWarmupStableDecay };
+constexpr auto enum_names(DecayKind) {
+  return std::array{std::pair{DecayKind::kConstant, "constant"}, std::pair{DecayKind::kCosine, "cosine"},
+                    std::pair{DecayKind::kWarmupStableDecay, "wsd"}};
+}
+
+struct TrainingOptions {
+  std::int64_t steps = 1000;
+  std::int64_t batch = 32;         // samples a step, over all micro-batches
+  std::int64_t micro_batches = 1;  // divides batch; more of them need less memory
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
+  double learning_rate = 1e-3;       // AdamW's, at its highest
+  double muon_learning_rate = 0.02;  // Muon's, at its highest; updates have unit spectral scale
+  double muon_momentum = 0.95;
+  double weight_decay = 0.0;  // decoupled, of matrices that are neither embeddings nor norms
+  double beta1 = 0.9;
+  double beta2 = 0.95;  // shorter memory than 0.999: stable at short warm-up
+  double epsilon = 1e-8;
+  std::int64_t warmup_steps = 0;  // linear from 0
+  DecayKind decay = DecayKind::kConstant;
+  double decay_share = 0.2;  // wsd: last share of the steps, falling linearly
+  double final_rate = 0.0;   // learning rate at the end, as a share of the highest
+  double clip = 1.0;         // greatest global gradient norm; 0: no clipping
+  double ema =
+      0.999;  // memory of the parameter average, which validation and shipping use; 0: the parameters themselves
+  std::int64_t checkpoint_every = 500;  // steps
+  std::int64_t keep = 2;                // newest checkpoints kept
+  std::int64_t validate_every = 500;    // steps; 0: only at the end
+  std::int64_t log_every = 10;          // steps between lines of log.jsonl
+  std::int64_t seed = 0;                // of initial values, data order and noise
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("steps", self.steps, "optimizer steps in all");
+    visitor("batch", self.batch, "samples a step");
+    visitor("micro_batches", self.micro_batches, "parts a batch is cut into, to save memory");
+    visitor("optimizer", self.optimizer, "adamw, or muon for hidden matrices with adamw for the rest");
+    visitor("learning_rate", self.learning_rate, "highest learning rate of adamw");
+    visitor("muon_learning_rate", self.muon_learning_rate, "highest learning rate of muon");
+    visitor("muon_momentum", self.muon_momentum, "momentum of muon");
+    visitor("weight_decay", self.weight_decay, "decoupled weight decay of matrices");
+    visitor("beta1", self.beta1, "adamw: memory of the first moment");
+    visitor("beta2", self.beta2, "adamw: memory of the second moment");
+    visitor("epsilon", self.epsilon, "adamw: added to the root of the second moment");
+    visitor("warmup_steps", self.warmup_steps, "steps of linear warm-up");
+    visitor("decay", self.decay, "constant, cosine or wsd (flat, then a linear fall)");
+    visitor("decay_share", self.decay_share, "wsd: last share of the steps that falls");
+    visitor("final_rate", self.final_rate, "learning rate at the end, as a share of the highest");
+    visitor("clip", self.clip, "greatest global gradient norm, 0 for none");
+    visitor("ema", self.ema, "memory of the parameter average, 0 for the parameters themselves");
+    visitor("checkpoint_every", self.checkpoint_every, "steps between checkpoints");
+    visitor("keep", self.keep, "newest checkpoints kept");
+    visitor("validate_every", self.validate_every, "steps between validations, 0 for only the last step");
+    visitor("log_every", self.log_every, "steps between lines of the log");
+    visitor("seed", self.seed, "seed of initial values, data order and noise");
+  }
+  void validate() const;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,80 @@
+// The one trainer: steps a task's parameters, logs, validates with the parameter average, saves, resumes.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/progress.h"
+#include "experiments/training/average.h"
+#include "experiments/training/checkpoint.h"
+#include "experiments/training/optimizer.h"
+#include "experiments/training/options.h"
+#include "experiments/training/run_log.h"
+#include "experiments/training/task.h"
+#include "experiments/training/tensorboard_writer.h"
+
+namespace palimpsest {
+
+// What one step did.
+struct StepReport {
+  double loss = 0.0;                      // mean over micro-batches
+  std::map<std::string, double> figures;  // mean over micro-batches
+  double gradient_norm = 0.0;             // before clipping
+  bool applied = false;                   // false: loss or gradient was not finite and the step was skipped
+};
+
+// Gradient of the whole batch, clipping, one optimizer update. `position` is the step counted from 0.
+StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
+                         std::int64_t position);
+
+// Where a run is written, and what it must write down.
+struct RunPlace {
+  std::filesystem::path directory;
+  std::string recipe;                                // text of the resolved recipe
+  c10::ScalarType compute = c10::ScalarType::Float;  // of the matrix products
+};
+
+class Trainer {
+ public:
+  // Takes the run up where its newest whole checkpoint is. The task must outlive the trainer.
+  Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace place);
+
+  // Trains to options.steps. Throws Interrupted after saving when a signal came; c10::Error when a hundred steps in a
+  // row had no finite gradient. A finished run returns at once.
+  TrainingState train();
+
+  bool finished() const { return state_.step >= options_.steps; }
+  const TrainingState& state() const { return state_; }
+  const ParameterAverage& average() const { return average_; }
+
+ private:
+  void resume(const std::filesystem::path& checkpoint);
+  void after_step(const StepReport& report);
+  void log_window();
+  void validate();
+  void save();
+  bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
+
+  TrainingTask& task_;
+  TrainingOptions options_;
+  RunPlace place_;
+  Optimizer optimizer_;
+  ParameterAverage average_;
+  TrainingState state_;
+  std::optional<RunLog> log_;
+  std::optional<TensorBoardWriter> events_;
+  double seconds_before_ = 0.0;
+  std::int64_t skipped_in_a_row_ = 0, saved_step_ = -1;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// Seconds a step takes, from `steps` steps after two to warm up; and seconds a validation takes. Parameters are as
+// before.
+struct Speed {
+  double seconds_a_step = 0.0, seconds_a_validation = 0.0;
+};
+Speed measure_speed(TrainingTask& task, const TrainingOptions& options, c10::ScalarType compute, std::int64_t steps);
+
+}  // namespace palimpsest

@@ -1,0 +1,108 @@
+// A data set of short texts, its tokenizer and its shards, made by the program itself; and runs of the program.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "tests/support/scratch.h"
+
+namespace palimpsest {
+
+// What came of a command: its exit code (128 + signal when one ended it) and what it said.
+struct Outcome {
+  int code = 0;
+  std::string out, err;
+};
+
+class TinyRun {
+ public:
+  TinyRun() {
+    const std::vector<std::string> colours{"red", "green", "blue", "grey"},
+        things{"apple", "pear", "fish", "house", "tree", "key"};
+    for (const std::string& colour : colours) {
+      for (const std::string& thing : things) {
+        folder.write("media/" + colour + "-" + thing + ".txt", colour + " " + thing);
+        folder.write("media/" + colour + "-" + thing + ".title", thing);
+      }
+    }
+    folder.write("bpe.toml",
+                 "kind = 'tokenizer'\n[tokenizer]\nkind = 'bpe'\nrole = 'caption'\nvalidation = ['held-out']\n"
+                 "[tokenizer.options]\nvocabulary = 280\n" +
+                     data_table() + "[training]\nsteps = 1\nbatch = 4\n");
+    folder.write("prepare.toml", data_table() + tokenizer_tables());
+    folder.write("backbone.toml", backbone_recipe());
+  }
+
+  // Runs `palimpsest ARGUMENTS` in the folder.
+  Outcome run(const std::string& arguments, const std::string& environment = "") const {
+    int status = 0;
+    waitpid(start(arguments, environment), &status, 0);
+    const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return {code, folder.read("out.txt"), folder.read("err.txt")};
+  }
+
+  // Starts it and returns its process id.
+  pid_t start(const std::string& arguments, const std::string& environment = "") const {
+    const std::string command = "cd '" + folder.path().string() + "' && export OMP_NUM_THREADS=1 " + environment +
+                                " && exec " + PALIMPSEST_PROGRAM + " " + arguments +
+                                " --threads 1 --dtype fp32 --device cpu >out.txt 2>err.txt";
+    const pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    return child;
+  }
+
+  // Tokenizer and shards, once.
+  void make_shards() const {
+    const Outcome trained = run("train bpe.toml --run ./runs/bpe");
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    const Outcome prepared = run("prepare prepare.toml --out shards");
+    ASSERT_EQ(prepared.code, 0) << prepared.err;
+  }
+
+  // The run's log without wall times.
+  std::vector<std::string> log(const std::string& name) const {
+    std::istringstream text(folder.read("runs/" + name + "/log.jsonl"));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);) {
+      nlohmann::json parsed = nlohmann::json::parse(line);
+      parsed.erase("seconds");
+      lines.push_back(parsed.dump());
+    }
+    return lines;
+  }
+
+  ScratchFolder folder;
+
+ private:
+  static std::string data_table() {
+    return "[data]\nsource = 'media'\n"
+           "[data.roles.caption]\nkind = 'text'\nmembers = ['txt']\n"
+           "[data.roles.title]\nkind = 'text'\nmembers = ['title']\n"
+           "[data.splits.train]\nfrom = 0.0\nto = 0.7\n"
+           "[data.splits.held-out]\nfrom = 0.7\nto = 1.0\n";
+  }
+  static std::string tokenizer_tables() {
+    return "[tokenizers.caption]\npath = 'runs/bpe/tokenizer'\n[tokenizers.title]\npath = 'runs/bpe/tokenizer'\n";
+  }
+  static std::string backbone_recipe() {
+    return "kind = 'backbone'\n[data]\ndirectory = 'shards'\nvalidation = ['held-out']\n" + tokenizer_tables() +
+           "[canvas]\norder = ['caption', 'title']\n"
+           "[canvas.roles.caption]\nbound = 12\nelastic = true\n[canvas.roles.title]\nbound = 8\nelastic = true\n"
+           "[backbone]\nwidth = 16\nlayers = 1\nheads = 2\nkey_value_heads = 1\n"
+           "[training]\nsteps = 20\nbatch = 4\noptimizer = 'muon'\nwarmup_steps = 4\ndecay = 'cosine'\n"
+           "checkpoint_every = 6\nvalidate_every = 9\nlog_every = 2\n";
+  }
+};
+
+}  // namespace palimpsest

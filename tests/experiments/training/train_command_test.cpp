@@ -1,0 +1,161 @@
+// The train command as people run it: whole processes, killed and started again.
+#include <signal.h>
+
+#include <thread>
+
+#include "base/safetensors.h"
+#include "experiments/training/checkpoint.h"
+#include "tests/experiments/training/tiny_run.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr int kKilled = 128 + SIGKILL;
+
+class TrainCommand : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    tiny_ = new TinyRun;
+    tiny_->make_shards();
+    whole_ = tiny_->run("train backbone.toml --run ./runs/whole");
+  }
+  static void TearDownTestSuite() {
+    delete tiny_;
+    tiny_ = nullptr;
+  }
+  static const TinyRun& tiny() { return *tiny_; }
+  static std::filesystem::path run_path(const std::string& name) { return tiny_->folder / ("runs/" + name); }
+  static std::string model(const std::string& name) {
+    return read_file(checkpoint_path(run_path(name), 20) / "model.safetensors");
+  }
+
+  static inline TinyRun* tiny_ = nullptr;
+  static inline Outcome whole_;
+};
+
+TEST_F(TrainCommand, TrainsLogsAndLeavesACheckpointThatHoldsItsTokenizers) {
+  ASSERT_EQ(whole_.code, 0) << whole_.err;
+  const std::filesystem::path checkpoint = checkpoint_path(run_path("whole"), 20);
+  EXPECT_EQ(checkpoint_damage(checkpoint), "");
+  for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "recipe.toml", "state.json",
+                           "tokenizers/caption/tokenizer.json", "tokenizers/title/tokenizer.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(checkpoint / name)) << name;
+  }
+  const auto last = nlohmann::json::parse(tiny().log("whole").back());
+  EXPECT_TRUE(last.at("validation").contains("held-out/text"));
+}
+
+TEST_F(TrainCommand, TheSameRunTwiceIsBitwiseTheSame) {
+  ASSERT_EQ(tiny().run("train backbone.toml --run ./runs/again").code, 0);
+  EXPECT_EQ(tiny().log("again"), tiny().log("whole"));
+  EXPECT_EQ(model("again"), model("whole"));
+}
+
+TEST_F(TrainCommand, KilledAnywhereAndStartedAgainItGivesTheLossesOfTheUndisturbedRun) {
+  for (const std::string point : {"train.after_step:1", "train.after_step:11", "checkpoint.begin:1",
+                                  "checkpoint.middle:2", "checkpoint.before_commit:3", "checkpoint.after_commit:2",
+                                  "directory.before_rename:2", "file.before_rename:9"}) {
+    std::string name = "killed-" + point;
+    std::replace(name.begin(), name.end(), ':', '-');
+    const std::string command = "train backbone.toml --run ./runs/" + name;
+    ASSERT_EQ(tiny().run(command, "PALIMPSEST_FAILPOINT=" + point).code, kKilled) << point;
+    const Outcome resumed = tiny().run(command);
+    ASSERT_EQ(resumed.code, 0) << point << ": " << resumed.err;
+    EXPECT_EQ(tiny().log(name), tiny().log("whole")) << point;
+    EXPECT_EQ(model(name), model("whole")) << point;
+  }
+}
+
+TEST_F(TrainCommand, AFinishedRunDoesNothingAndSaysSo) {
+  const std::string before = tiny().folder.read("runs/whole/log.jsonl");
+  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/whole");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.err.find("nothing to do"), std::string::npos) << outcome.err;
+  EXPECT_EQ(tiny().folder.read("runs/whole/log.jsonl"), before);
+}
+
+TEST_F(TrainCommand, AChangedRecipeIsRefusedByName) {
+  const std::string before = tiny().folder.read("runs/whole/recipe.toml");
+  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/whole training.learning_rate=0.5");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("training.learning_rate: 0.001 there, 0.5 here"), std::string::npos) << outcome.err;
+  EXPECT_EQ(tiny().folder.read("runs/whole/recipe.toml"), before);
+}
+
+TEST_F(TrainCommand, UnknownTablesAndKeysAreRefusedWithTheNearest) {
+  const Outcome table = tiny().run("train backbone.toml --run ./runs/new trainin.steps=3");
+  EXPECT_EQ(table.code, 2);
+  EXPECT_NE(table.err.find("did you mean 'training'"), std::string::npos) << table.err;
+  const Outcome key = tiny().run("train backbone.toml --run ./runs/new training.step=3");
+  EXPECT_EQ(key.code, 2);
+  EXPECT_NE(key.err.find("training.step: unknown key; did you mean 'steps'"), std::string::npos) << key.err;
+  EXPECT_FALSE(std::filesystem::exists(run_path("new")));
+}
+
+TEST_F(TrainCommand, ADryRunTellsThePlanAndWritesNothing) {
+  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/dry --dry-run --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto plan = nlohmann::json::parse(outcome.out);
+  EXPECT_GT(plan.at("parameters").get<std::int64_t>(), 0);
+  EXPECT_EQ(plan.at("units_a_step").at("tokens"), 4 * 20);
+  EXPECT_GT(plan.at("flops_a_step").get<double>(), 0.0);
+  EXPECT_FALSE(std::filesystem::exists(run_path("dry")));
+}
+
+TEST_F(TrainCommand, FittedStepsAreWrittenDownAndKept) {
+  const std::string command =
+      "train backbone.toml --run ./runs/fit --fit-seconds 2 training.checkpoint_every=5 training.warmup_steps=0";
+  ASSERT_EQ(tiny().run(command, "PALIMPSEST_FAILPOINT=checkpoint.after_commit:1").code, kKilled);
+  const std::string recipe = tiny().folder.read("runs/fit/recipe.toml");
+  const Outcome resumed = tiny().run(command);
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(tiny().folder.read("runs/fit/recipe.toml"), recipe);
+}
+
+TEST_F(TrainCommand, MicroBatchesGiveTheLossOfTheWholeBatch) {
+  ASSERT_EQ(tiny().run("train backbone.toml --run ./runs/micro training.micro_batches=2").code, 0);
+  const auto whole = nlohmann::json::parse(tiny().log("whole").front());
+  const auto parts = nlohmann::json::parse(tiny().log("micro").front());
+  EXPECT_NEAR(parts.at("loss").get<double>(), whole.at("loss").get<double>(), 1e-4);
+  EXPECT_NEAR(parts.at("gradient_norm").get<double>(), whole.at("gradient_norm").get<double>(), 1e-4);
+}
+
+TEST_F(TrainCommand, AStrangersTokenizerIsRefusedByName) {
+  ASSERT_EQ(tiny().run("train bpe.toml --run ./runs/other tokenizer.options.vocabulary=270").code, 0);
+  const Outcome outcome = tiny().run(
+      "train backbone.toml --run ./runs/new tokenizers.title.path=runs/other/tokenizer "
+      "tokenizers.caption.path=runs/other/tokenizer");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("caption: the shards were made by tokenizer"), std::string::npos) << outcome.err;
+}
+
+TEST_F(TrainCommand, ExportsTheAverageInBfloat16) {
+  ASSERT_EQ(tiny().run("train backbone.toml --run ./runs/whole --export shipped/tiny").code, 0);
+  const auto shipped = read_safetensors(tiny().folder / "shipped/tiny/model.safetensors").tensors;
+  const auto average = read_checkpoint(checkpoint_path(run_path("whole"), 20)).average;
+  ASSERT_EQ(shipped.size(), average.size());
+  for (const auto& [name, value] : shipped) EXPECT_TRUE(at::equal(value, average.at(name).to(at::kBFloat16))) << name;
+  EXPECT_TRUE(std::filesystem::exists(tiny().folder / "shipped/tiny/tokenizers/title/tokenizer.json"));
+  EXPECT_FALSE(std::filesystem::exists(tiny().folder / "shipped/tiny/optimizer.safetensors"));
+}
+
+TEST_F(TrainCommand, ASignalSavesLeavesWith130AndTheRunGoesOn) {
+  const std::string arguments = "train backbone.toml --run ./runs/signalled training.log_every=1 training.steps=400";
+  ASSERT_EQ(tiny().run("train backbone.toml --run ./runs/calm training.log_every=1 training.steps=400").code, 0);
+  const pid_t child = tiny().start(arguments);
+  const std::filesystem::path log = run_path("signalled") / "log.jsonl";
+  int status = 0;
+  while (!std::filesystem::exists(log) || std::filesystem::file_size(log) == 0) {
+    ASSERT_EQ(waitpid(child, &status, WNOHANG), 0) << "ended before its first line";
+    std::this_thread::yield();
+  }
+  kill(child, SIGTERM);
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  ASSERT_TRUE(newest_checkpoint(run_path("signalled")).has_value());
+  ASSERT_EQ(tiny().run(arguments).code, 0);
+  EXPECT_EQ(tiny().log("signalled"), tiny().log("calm"));
+}
+
+}  // namespace
+}  // namespace palimpsest
