@@ -48,13 +48,12 @@ struct Bound {
 };
 
 // For the absorbing process with one mask rate for all scored positions and a time-free denoiser, the NELBO integral
-// over t equals
-//   E_{n ~ U{1..L}, |S| = n} [ L/n sum_{l in S} -log p(x_l | x_{not S}) ]
-// (LLaDA eq. 14, arXiv 2502.09992; MDLM eq. 10, arXiv 2406.07524), whatever the schedule, and is a bound as well for
-// any other denoiser (an autoregressive model of random order, arXiv 1406.1484; the network is told each modality's
-// time of the share n/L). n is stratified over its range and draws k and K-1-k use mirrored uniforms, so that together
-// they mask nearly every position once. The draws depend on seed and position only: all documents of a call share them
-// (common random numbers).
+// over t (MDLM, arXiv 2406.07524) equals, whatever the schedule,
+//   E_{n ~ U{1..L}, |S| = n} [ L/n sum_{l in S} -log p(x_l | x_{not S}) ]     (LLaDA, arXiv 2502.09992)
+// and this is a bound for any other denoiser too: an autoregressive model of random order (arXiv 2110.02037). The
+// network is told each modality's time of the share n/L. n is stratified over its range, and draws k and K-1-k use
+// mirrored uniforms, so that together they mask nearly every position once. The draws depend on seed and position only:
+// all documents of a call share them (common random numbers).
 std::vector<Bound> likelihood_bounds(const DiffusionModel& model, const std::vector<ScoredDocument>& documents,
                                      const ScoringOptions& options);
 

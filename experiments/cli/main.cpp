@@ -15,6 +15,7 @@ int run(int argc, char** argv) {
                    "palimpsest"};
   program.set_version_flag("--version", PALIMPSEST_VERSION);
   program.require_subcommand(1);
+  palimpsest::add_generate_command(program);
   palimpsest::add_doctor_command(program);
   palimpsest::add_train_command(program);
   try {

@@ -23,20 +23,54 @@ std::vector<ElasticRun> elastic_runs(const CanvasSchema& schema, const TokenCanv
   return runs;
 }
 
+// Ids of one canvas, flat, as these rules read them.
+class FlatCanvas {
+ public:
+  explicit FlatCanvas(const TokenCanvas& canvas)
+      : tokens_(canvas.tokens_BL.contiguous()),
+        frozen_(canvas.frozen_BL.contiguous()),
+        depth_(canvas.coordinates_BLA.select(2, static_cast<std::int64_t>(Axis::kDepth)).contiguous()) {}
+
+  std::int64_t token(std::int64_t at) const { return tokens_.const_data_ptr<std::int64_t>()[at]; }
+  bool is_content(std::int64_t at) const { return token(at) != kMaskId && token(at) != kEndId; }
+  bool is_frozen(std::int64_t at) const { return frozen_.const_data_ptr<bool>()[at]; }
+  bool starts_unit(std::int64_t at) const { return depth_.const_data_ptr<std::int32_t>()[at] == 0; }
+
+ private:
+  at::Tensor tokens_, frozen_, depth_;
+};
+
+void forbid_in_run(const FlatCanvas& canvas, const ElasticRun& run, bool* forbidden) {
+  bool follows = false;  // is there content to the right?
+  for (std::int64_t at = run.end - 1; at >= run.begin; --at) {
+    forbidden[at] = follows;
+    follows = follows || canvas.is_content(at);
+  }
+  bool begun = false;  // does the unit have content to the left?
+  for (std::int64_t at = run.begin; at < run.end; ++at) {
+    begun = begun && !canvas.starts_unit(at);
+    forbidden[at] = forbidden[at] || begun;
+    begun = begun || canvas.is_content(at);
+  }
+}
+
+// Where the run's first `end` cuts: the start of its unit. The run's own end when there is no `end`.
+std::int64_t cut_of(const FlatCanvas& canvas, const ElasticRun& run) {
+  std::int64_t cut = run.begin;
+  while (cut < run.end && canvas.token(cut) != kEndId) ++cut;
+  if (cut == run.end) return cut;
+  while (cut > run.begin && !canvas.starts_unit(cut)) --cut;
+  return cut;
+}
+
 }  // namespace
 
-at::Tensor forbid_end_before_content(const CanvasSchema& schema, const TokenCanvas& canvas,
+at::Tensor forbid_end_inside_content(const CanvasSchema& schema, const TokenCanvas& canvas,
                                      const at::Tensor& position_M, const at::Tensor& logits_MV) {
   at::Tensor forbidden_N = at::zeros({canvas.rows() * canvas.length()}, at::kBool);
-  const at::Tensor tokens_BL = canvas.tokens_BL.contiguous();
-  const std::int64_t* tokens = tokens_BL.const_data_ptr<std::int64_t>();
-  bool* forbidden = forbidden_N.mutable_data_ptr<bool>();
+  const FlatCanvas flat(canvas);
   for (const ElasticRun& run : elastic_runs(schema, canvas)) {
-    bool content = false;
-    for (std::int64_t at = run.end - 1; at >= run.begin; --at) {
-      forbidden[at] = content;
-      content = content || (tokens[at] != kMaskId && tokens[at] != kEndId);
-    }
+    forbid_in_run(flat, run, forbidden_N.mutable_data_ptr<bool>());
   }
   const at::Tensor forbidden_M = forbidden_N.index_select(0, position_M).to(logits_MV.device());
   at::Tensor result_MV = logits_MV;
@@ -45,15 +79,11 @@ at::Tensor forbid_end_before_content(const CanvasSchema& schema, const TokenCanv
 }
 
 std::vector<std::int64_t> implied_ends(const CanvasSchema& schema, const TokenCanvas& canvas) {
-  const at::Tensor tokens_BL = canvas.tokens_BL.contiguous(), frozen_BL = canvas.frozen_BL.contiguous();
-  const std::int64_t* tokens = tokens_BL.const_data_ptr<std::int64_t>();
-  const bool* frozen = frozen_BL.const_data_ptr<bool>();
+  const FlatCanvas flat(canvas);
   std::vector<std::int64_t> positions;
   for (const ElasticRun& run : elastic_runs(schema, canvas)) {
-    bool ended = false;
-    for (std::int64_t at = run.begin; at < run.end; ++at) {
-      if (ended && tokens[at] != kEndId && !frozen[at]) positions.push_back(at);
-      ended = ended || tokens[at] == kEndId;
+    for (std::int64_t at = cut_of(flat, run); at < run.end; ++at) {
+      if (flat.token(at) != kEndId && !flat.is_frozen(at)) positions.push_back(at);
     }
   }
   return positions;

@@ -1,4 +1,5 @@
-// What `end` means while a canvas is being written: elastic roles read "content, then end to the bound" at every step.
+// What `end` means while a canvas is being written: elastic roles read "content, then end to the bound" at every step,
+// and content is made of whole units (the ids from one of depth 0 to the next: all codebooks of a frame).
 //
 // Shapes: B rows, L positions, M masked positions, V vocabulary.
 #pragma once
@@ -9,12 +10,13 @@
 
 namespace palimpsest {
 
-// Forbids `end` (logit -inf) at those of the flat positions that have content of their role written or given to the
-// right of them.
-at::Tensor forbid_end_before_content(const CanvasSchema& schema, const TokenCanvas& canvas,
+// Forbids `end` (logit -inf, in place) at those of the flat positions that have content of their role to the right, or
+// of their unit to the left.
+at::Tensor forbid_end_inside_content(const CanvasSchema& schema, const TokenCanvas& canvas,
                                      const at::Tensor& position_M, const at::Tensor& logits_MV);
 
-// Flat positions right of the first `end` of an elastic role that are not `end` yet and not frozen, ascending.
+// Flat positions from the unit of the first `end` of an elastic role on that are not `end` yet and not frozen,
+// ascending.
 std::vector<std::int64_t> implied_ends(const CanvasSchema& schema, const TokenCanvas& canvas);
 
 }  // namespace palimpsest

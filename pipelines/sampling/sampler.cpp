@@ -71,7 +71,7 @@ StepView make_view(const DiffusionModel& model, const SamplerOptions& options, c
                    const at::Tensor& position_M) {
   const auto times = step_times(batch.schema, model.diffusion, options, step);
   at::Tensor logits_MV = guided_logits_MV(model, noisy_view(batch, times), position_M, batch.hide_BL, options.guidance);
-  logits_MV = forbid_end_before_content(batch.schema, batch.canvas, position_M, logits_MV);
+  logits_MV = forbid_end_inside_content(batch.schema, batch.canvas, position_M, logits_MV);
   const at::Tensor class_M = batch.canvas.legal_class_BL.reshape({-1}).index_select(0, position_M);
   const at::Tensor log_prob_MV =
       legal_log_softmax_MV(logits_MV, class_M.to(logits_MV.device()), batch.schema.vocabulary()).cpu().contiguous();

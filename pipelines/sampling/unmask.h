@@ -18,7 +18,7 @@ class ConfidencePolicy : public Policy {
 };
 
 // The reverse law t -> s of the absorbing process: a masked position stays masked with probability
-// (1-alpha_s)/(1-alpha_t), and else takes a draw of the model's distribution. MDLM eq. 6 (arXiv 2406.07524).
+// (1-alpha_s)/(1-alpha_t), and else takes a draw of the model's distribution. MDLM (arXiv 2406.07524).
 class AncestralPolicy : public Policy {
  public:
   explicit AncestralPolicy(SamplerOptions options) : options_(std::move(options)) {}

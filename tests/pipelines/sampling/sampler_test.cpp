@@ -102,6 +102,8 @@ void expect_sound(const CanvasSchema& schema, const TokenCanvas& start, const To
         const std::int64_t at = schema.role_begin(r) + l;
         const std::int64_t id = end.tokens_BL[row][at].item<std::int64_t>();
         ASSERT_TRUE(!ended || id == kEndId || given_BL[row][at].item<bool>()) << "content after an end";
+        const bool first_end = id == kEndId && !ended && !given_BL[row][at].item<bool>();
+        ASSERT_TRUE(!first_end || schema.coordinates_LA()[at][0].item<std::int32_t>() == 0) << "a frame cut in two";
         ended = ended || id == kEndId;
       }
     }

@@ -1,0 +1,130 @@
+// palimpsest generate, run as a person runs it, on an untrained checkpoint.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+
+#include "modalities/media/image.h"
+#include "tests/pipelines/tiny_checkpoint.h"
+#include "tests/support/scratch.h"
+
+namespace palimpsest::test {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+// Runs `palimpsest generate CHECKPOINT arguments` inside the scratch folder.
+Outcome generate(const ScratchFolder& scratch, const std::string& arguments) {
+  const std::string command = "cd '" + scratch.path().string() + "' && '" + PALIMPSEST_PROGRAM +
+                              "' generate tiny --device cpu --dtype fp32 --threads 1 " + arguments + " 2>err.txt";
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+  Outcome outcome;
+  std::array<char, 4096> buffer{};
+  for (std::size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
+    outcome.out.append(buffer.data(), got);
+  }
+  const int status = pclose(pipe.release());
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  outcome.err = scratch.read("err.txt");
+  return outcome;
+}
+
+class Generate : public testing::Test {
+ protected:
+  Generate() {
+    write_checkpoint({scratch / "tiny"});
+    save_png(Image{at::arange(16 * 16 * 3).remainder(256).to(at::kByte).view({16, 16, 3})}, scratch / "apple.png");
+    save_png(Image{at::zeros({20, 30, 3}, at::kByte)}, scratch / "wide.png");
+  }
+  void expect_refused(const std::string& arguments, const std::string& message) {
+    const Outcome outcome = generate(scratch, arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
+    EXPECT_FALSE(fs::exists(scratch / "out")) << arguments;
+  }
+  ScratchFolder scratch;
+};
+
+TEST_F(Generate, MakesEveryWantedRoleAsFiles) {
+  const Outcome outcome =
+      generate(scratch, "--given caption='red apple' --want picture,speech --count 3 --out out --json --trace");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto report = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(report.at("files").size(), 6u);
+  EXPECT_EQ(report.at("steps"), 3);  // of the checkpoint's recipe
+  EXPECT_EQ(report.at("guidance"), 1.5);
+  for (const char* name : {"picture-000.png", "picture-002.png", "speech-001.wav", "trace.json", "picture-film.png"}) {
+    EXPECT_TRUE(fs::exists(scratch / "out" / name)) << name;
+  }
+  EXPECT_FALSE(fs::exists(scratch / "out" / "caption-000.txt"));
+  EXPECT_EQ(load_image(scratch / "out" / "picture-000.png").pixels_HWC.size(0), 16);
+}
+
+TEST_F(Generate, SameSeedSameFilesWhateverTheCount) {
+  for (const char* arguments :
+       {"--count 1 --seed 3 --out one", "--count 3 --seed 3 --out three", "--count 1 --seed 4 --out other"}) {
+    ASSERT_EQ(generate(scratch, std::string("--want picture,caption ") + arguments).code, 0);
+  }
+  EXPECT_EQ(scratch.read("one/picture-000.png"), scratch.read("three/picture-000.png"));
+  EXPECT_EQ(scratch.read("one/caption-000.txt"), scratch.read("three/caption-000.txt"));
+  EXPECT_NE(scratch.read("one/picture-000.png"), scratch.read("other/picture-000.png"));
+}
+
+TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
+  const Outcome outcome = generate(
+      scratch,
+      "sampler.guidance=2 sampler.steps=5 --steps 2 --want caption --given picture=apple.png --out out --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("steps"), 2);
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("guidance"), 2.0);
+}
+
+TEST_F(Generate, FillsAHoleAndReadsFiles) {
+  scratch.write("words.txt", "a dog\n");
+  const Outcome outcome =
+      generate(scratch, "--given caption=@words.txt --given picture=apple.png --hole picture=0,0,0.5,1 --out out");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("picture-000.png"));
+  EXPECT_EQ(generate(scratch, "--given picture=wide.png --fit pad --want caption --out out").code, 0);
+}
+
+TEST_F(Generate, DryRunMakesNothing) {
+  const Outcome outcome = generate(scratch, "--want picture --count 4 --dry-run --out out");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("would make 4 of picture in 3 steps"));
+  EXPECT_FALSE(fs::exists(scratch / "out"));
+}
+
+TEST_F(Generate, RefusesWrongInputByName) {
+  scratch.write("fake.png", "this is text");
+  expect_refused("--want pictrue --out out", "did you mean 'picture'");
+  expect_refused("--given captoin=a --want picture --out out", "did you mean 'caption'");
+  expect_refused("--given caption --want picture --out out", "--given: must be ROLE=TEXT");
+  expect_refused("--given picture=none.png --want caption --out out", "none.png");
+  expect_refused("--given picture=fake.png --want caption --out out", "fake.png");
+  expect_refused("--given picture=wide.png --want caption --out out", "picture");
+  expect_refused("--given caption='far too long for twelve ids' --want picture --out out", "caption");
+  expect_refused("--given caption=$(printf '\\377') --want picture --out out", "caption");
+  expect_refused("--want picture --steps 0 --out out", "steps: must be at least 1, got 0");
+  expect_refused("--want picture --count 0 --out out", "--count: must be at least 1, got 0");
+  expect_refused("--want picture --guidance 3 --out out", "--guidance: needs a role that is given whole");
+  expect_refused("--want picture --top-p 1.5 --out out", "top_p: must be above 0");
+  expect_refused("--want picture sampler.stepz=3 --out out", "did you mean 'steps'");
+  expect_refused("--want picture training.steps=3 --out out", "only sampler.KEY=VALUE");
+  expect_refused("--given picture=apple.png --hole picture=0.5,0,0.5,1 --out out", "a hole is top,left,bottom,right");
+  expect_refused("--given caption=a --given caption=b --want picture --out out", "is given twice");
+  expect_refused("--given caption=a --out out", "nothing is wanted");
+  expect_refused("--want picture", "--out: name a directory");
+  fs::remove(scratch / "tiny" / "state.json");
+  expect_refused("--want picture --out out", "state.json: is missing");
+}
+
+}  // namespace
+}  // namespace palimpsest::test
