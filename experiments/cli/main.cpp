@@ -17,6 +17,7 @@ int run(int argc, char** argv) {
   program.require_subcommand(1);
   palimpsest::add_doctor_command(program);
   palimpsest::add_train_command(program);
+  palimpsest::add_evaluate_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
