@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   palimpsest::add_generate_command(program);
   palimpsest::add_doctor_command(program);
   palimpsest::add_train_command(program);
+  palimpsest::add_evaluate_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

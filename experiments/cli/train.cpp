@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "experiments/cli/commands.h"
+#include "experiments/evaluation/scorer_data.h"
 #include "experiments/training/export.h"
 #include "experiments/training/run.h"
 
@@ -28,7 +29,8 @@ void print_plan(const nlohmann::json& plan) {
 void run_train(TrainCommand& command, bool seed_given) {
   if (command.steps > 0) command.request.overrides.push_back("training.steps=" + std::to_string(command.steps));
   if (seed_given) command.request.overrides.push_back("training.seed=" + std::to_string(command.request.machine.seed));
-  const TaskMakers makers = basic_task_makers();
+  TaskMakers makers = basic_task_makers();
+  makers["scorer"] = make_scorer_task;
   if (command.dry_run) {
     const nlohmann::json plan = describe_training(command.request, makers);
     if (command.json) {
