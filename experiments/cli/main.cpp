@@ -15,10 +15,13 @@ int run(int argc, char** argv) {
                    "palimpsest"};
   program.set_version_flag("--version", PALIMPSEST_VERSION);
   program.require_subcommand(1);
-  palimpsest::add_generate_command(program);
-  palimpsest::add_doctor_command(program);
+  palimpsest::add_prepare_command(program);
   palimpsest::add_train_command(program);
+  palimpsest::add_generate_command(program);
   palimpsest::add_evaluate_command(program);
+  palimpsest::add_encode_command(program);
+  palimpsest::add_decode_command(program);
+  palimpsest::add_doctor_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
