@@ -1,5 +1,6 @@
 #include "experiments/cli/evaluate_report.h"
 
+#define FMT_HEADER_ONLY  // LibTorch brings the headers of fmt without its library
 #include <fmt/format.h>
 
 #include <iostream>

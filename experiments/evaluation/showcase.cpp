@@ -1,5 +1,6 @@
 #include "experiments/evaluation/showcase.h"
 
+#define FMT_HEADER_ONLY  // LibTorch brings the headers of fmt without its library
 #include <fmt/format.h>
 
 #include "experiments/evaluation/generation.h"

@@ -1,5 +1,6 @@
 #include "experiments/training/backbone_task.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "base/errors.h"
@@ -48,9 +49,24 @@ void check_set(const TokenSet& set, const std::string& name, const CanvasSchema&
   }
 }
 
-bool has_role(const CanvasSchema& schema, const std::string& name) {
-  return std::any_of(schema.roles().begin(), schema.roles().end(),
-                     [&name](const Role& role) { return role.name == name; });
+std::vector<std::string> held_roles(const CanvasSchema& schema) {
+  std::vector<std::string> names;
+  for (std::int64_t r = 0; r < schema.num_roles(); ++r) {
+    if (schema.holds(r)) names.push_back(schema.role(r).name);
+  }
+  return names;
+}
+
+std::vector<std::pair<double, CanvasSchema>> make_role_sets(const std::map<std::string, RoleSetOptions>& sets,
+                                                            const CanvasSchema& schema) {
+  double sum = 0, running = 0;
+  for (const auto& [name, set] : sets) sum += set.weight;
+  std::vector<std::pair<double, CanvasSchema>> result;
+  for (const auto& [name, set] : sets) {
+    running += set.weight;
+    result.emplace_back(running / sum, schema.with_roles(set.roles));
+  }
+  return result;
 }
 
 void copy_directory(const fs::path& from, const fs::path& to) {
@@ -77,6 +93,11 @@ std::vector<std::int64_t> consecutive(std::int64_t begin, std::int64_t count) {
 }  // namespace
 
 void MixtureOptions::validate() const {
+  if (weight <= 0) throw InputError("", "weight", "must be above 0");
+}
+
+void RoleSetOptions::validate() const {
+  if (roles.empty()) throw InputError("", "roles", "must name at least one role");
   if (weight <= 0) throw InputError("", "weight", "must be above 0");
 }
 
@@ -117,25 +138,33 @@ BackboneTask::BackboneTask(const TaskRequest& request)
     const std::vector<MixturePart> part{{open(data_.directory, split), 1.0}};
     held_out_[split] = std::make_unique<Mixture>(part, RandomKey::root(0).fold("validation"));
   }
+  role_sets_ = make_role_sets(data_.role_sets, schema_);
   const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
   transformer_ = std::make_unique<Transformer>(net, schema_, key_.fold("parameters"));
   transformer_->parameters().to(machine_.device);
   transformer_->set_compute_type(machine_.dtype);
 }
 
-TokenCanvas BackboneTask::canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const {
-  std::vector<Document> documents;
-  for (const std::int64_t index : global_indices) {
-    documents.push_back(mixture.document(mixture.place(index)));
-    std::erase_if(documents.back().roles, [this](const auto& filling) { return !has_role(schema_, filling.first); });
-    std::erase_if(documents.back().hidden, [this](const std::string& role) { return !has_role(schema_, role); });
+const CanvasSchema& BackboneTask::schema_at(std::int64_t step) const {
+  const double uniform = key_.fold("role set").uniform(static_cast<std::uint64_t>(step));
+  for (const auto& [share, schema] : role_sets_) {
+    if (uniform < share) return schema;
   }
-  return build_canvas(schema_, documents);
+  return schema_;
 }
 
-BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const NoiseSource& source) const {
-  const TokenCanvas clean = canvas(mixture, source.global_indices);
-  return {clean, corrupt(clean, schema_, diffusion_, source)};
+BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema,
+                                        const NoiseSource& source) const {
+  const std::vector<std::string> held = held_roles(schema);
+  const auto foreign = [&held](const std::string& role) { return std::find(held.begin(), held.end(), role) == held.end(); };
+  std::vector<Document> documents;
+  for (const std::int64_t index : source.global_indices) {
+    documents.push_back(mixture.document(mixture.place(index)));
+    std::erase_if(documents.back().roles, [&foreign](const auto& filling) { return foreign(filling.first); });
+    std::erase_if(documents.back().hidden, foreign);
+  }
+  const TokenCanvas clean = build_canvas(schema, documents);
+  return {clean, corrupt(clean, schema, diffusion_, source)};
 }
 
 DiffusionLoss BackboneTask::diffuse(const Batch& batch, const DiffusionOptions& options) {
@@ -161,7 +190,7 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
   if (training_.micro_batches == 1) return diffusion_;
   if (whole_batch_.step != step) {
     const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    whole_batch_ = {step, noised_positions(batch(*train_, {key_.fold("noise"), indices, training_.batch}))};
+    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step), {key_.fold("noise"), indices, training_.batch}))};
   }
   DiffusionOptions options = diffusion_;
   const std::map<std::string, double> here = noised_positions(part);
@@ -178,7 +207,7 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
 LossReport BackboneTask::loss(const StepPosition& position) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const Batch part = batch(*train_, {key_.fold("noise"), consecutive(begin, share), training_.batch});
+  const Batch part = batch(*train_, schema_at(position.step), {key_.fold("noise"), consecutive(begin, share), training_.batch});
   const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
   return {result.loss, result.nats};
 }
@@ -191,7 +220,7 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
     const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
     for (std::int64_t begin = 0; begin < count; begin += share) {
       const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
-      const Batch part = batch(*mixture, {noise, indices, count});
+      const Batch part = batch(*mixture, schema_, {noise, indices, count});
       const DiffusionLoss result = diffuse(part, diffusion_);
       const std::map<std::string, double> weights = noised_positions(part);
       for (const auto& [modality, nats] : result.nats) {
@@ -206,12 +235,22 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
 
 std::map<std::string, double> BackboneTask::units_a_step() const {
   const auto samples = static_cast<double>(training_.batch);
-  return {{"samples", samples}, {"tokens", samples * static_cast<double>(schema_.length())}};
+  return {{"samples", samples}, {"tokens", samples * mean_length()}};
+}
+
+double BackboneTask::mean_length() const {
+  if (role_sets_.empty()) return static_cast<double>(schema_.length());
+  double mean = 0, previous = 0;
+  for (const auto& [share, schema] : role_sets_) {
+    mean += (share - previous) * static_cast<double>(schema.length());
+    previous = share;
+  }
+  return mean;
 }
 
 double BackboneTask::flops_a_step() const {
   constexpr double kMaskedShare = 0.5;  // mean over times, of positions whose logits are computed
-  return 3.0 * transformer_->forward_flops_per_token(schema_.length(), kMaskedShare) * units_a_step().at("tokens");
+  return 3.0 * transformer_->forward_flops_per_token(std::llround(mean_length()), kMaskedShare) * units_a_step().at("tokens");
 }
 
 void BackboneTask::save_extras(const std::filesystem::path& checkpoint) const {

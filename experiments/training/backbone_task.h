@@ -28,11 +28,26 @@ struct MixtureOptions {
   void validate() const;
 };
 
+// [data.role_sets.NAME]: steps that see only some roles of the schema, as a query does. Each step draws one set; a canvas without
+// sound costs half as much.
+struct RoleSetOptions {
+  std::vector<std::string> roles;
+  double weight = 1.0;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("roles", self.roles, "the roles in the canvas of such a step");
+    visitor("weight", self.weight, "share of the steps, up to a common factor");
+  }
+  void validate() const;
+};
+
 // [data] of a backbone's recipe.
 struct TokenDataOptions {
   std::string directory;  // as prepared; the whole mixture when `mixture` is empty, and the home of validation
   std::string split = "train";
   std::vector<MixtureOptions> mixture;  // several sets
+  std::map<std::string, RoleSetOptions> role_sets;  // by name; none: every step sees every role
   std::vector<std::string> validation;  // held-out splits of `directory`
   std::int64_t validation_rows = 128;   // of each split, drawn once
 
@@ -41,6 +56,7 @@ struct TokenDataOptions {
     visitor("directory", self.directory, "a directory that prepare wrote");
     visitor("split", self.split, "the split to train on");
     visitor("mixture", self.mixture, "several sets with weights, instead of one directory and split");
+    visitor("role_sets", self.role_sets, "sets of roles that steps see, by name; none: every step sees every role");
     visitor("validation", self.validation, "held-out splits of the directory");
     visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
   }
@@ -75,13 +91,15 @@ class BackboneTask : public TrainingTask {
   const CanvasSchema& schema() const { return schema_; }
 
  private:
-  TokenCanvas canvas(const Mixture& mixture, const std::vector<std::int64_t>& global_indices) const;
+  // The roles that a step sees: the whole schema, or one of the recipe's sets, drawn by weight.
+  const CanvasSchema& schema_at(std::int64_t step) const;
+  double mean_length() const;  // positions of a row, over the steps' role sets
   // A batch's rows with their noise, on the CPU.
   struct Batch {
     TokenCanvas clean;
     NoisyCanvas noisy;
   };
-  Batch batch(const Mixture& mixture, const NoiseSource& source) const;
+  Batch batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source) const;
   DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
   // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
   // although each has another number of noised positions.
@@ -95,6 +113,7 @@ class BackboneTask : public TrainingTask {
   RandomKey key_;
   std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
   CanvasSchema schema_;
+  std::vector<std::pair<double, CanvasSchema>> role_sets_;  // cumulative share, schema
   std::unique_ptr<Mixture> train_;
   std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
   std::unique_ptr<Transformer> transformer_;
