@@ -40,7 +40,7 @@ PICTURE = {
     "pipelines/sampling": SHELL | TOKENIZERS | BACKBONE | {"pipelines"},
     "experiments/training": BELOW_EXPERIMENTS,
     "experiments/evaluation": BELOW_EXPERIMENTS | {"experiments/training"},
-    "experiments/report": BELOW_EXPERIMENTS,
+    "experiments/report": BELOW_EXPERIMENTS | {"experiments/training", "experiments/evaluation"},
     "experiments/cli": BELOW_EXPERIMENTS | {"experiments/training", "experiments/evaluation", "experiments/report"},
 }
 FLOORS = sorted({room.split("/")[0] for room in PICTURE})
