@@ -40,8 +40,8 @@ struct Stream {
 Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
                    const Stream& stream, const at::Tensor& rows_M);
 
-// The norm of the whole stream, and the stream.
-SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D);
+// The norm of the whole stream, in `type`, and the stream.
+SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D, c10::ScalarType type);
 
 // x W^T in the compute type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType compute_type);
