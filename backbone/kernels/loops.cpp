@@ -4,8 +4,9 @@
 #include <cmath>
 #include <limits>
 
+// By level of the instruction set: a name such as haswell stands for one maker's processors only.
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)
-#define PALIMPSEST_EACH_CPU __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define PALIMPSEST_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PALIMPSEST_EACH_CPU
 #endif
@@ -30,7 +31,8 @@ PALIMPSEST_INSIDE void store(Bf16& place, float x) {
 // exp by 2^n times a polynomial of degree 6 in the rest (Cephes' coefficients): within 2 units in the last place, and
 // nothing that keeps a compiler from using vectors. Below -87 it is 0 to float32.
 PALIMPSEST_INSIDE float exponential(float x) {
-  const float kept = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+  const float low = x < -87.0f ? -87.0f : x;
+  const float kept = low > 88.0f ? 88.0f : low;
   const float shifted = kept * 1.44269504f + 12582912.0f;  // rounds to the nearest integer in the low bits
   const float n = shifted - 12582912.0f;
   const float r = (kept - n * 0.693359375f) + n * 2.12194440e-4f;
