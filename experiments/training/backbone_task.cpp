@@ -161,7 +161,9 @@ const CanvasSchema& BackboneTask::schema_at(std::int64_t step) const {
 BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
                                         const DiffusionOptions& options) const {
   const std::vector<std::string> held = held_roles(schema);
-  const auto foreign = [&held](const std::string& role) { return std::find(held.begin(), held.end(), role) == held.end(); };
+  const auto foreign = [&held](const std::string& role) {
+    return std::find(held.begin(), held.end(), role) == held.end();
+  };
   std::vector<Document> documents;
   for (const std::int64_t index : source.global_indices) {
     documents.push_back(mixture.document(mixture.place(options.sample_of(index))));
@@ -192,7 +194,8 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
   if (training_.micro_batches == 1) return diffusion_;
   if (whole_batch_.step != step) {
     const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step), {key_.fold("noise"), indices, training_.batch}, diffusion_))};
+    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step),
+                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_))};
   }
   DiffusionOptions options = diffusion_;
   const std::map<std::string, double> here = noised_positions(part);
@@ -209,7 +212,8 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
 LossReport BackboneTask::loss(const StepPosition& position) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const Batch part = batch(*train_, schema_at(position.step), {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
+  const Batch part = batch(*train_, schema_at(position.step),
+                           {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
   const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
   return {result.loss, result.nats};
 }
@@ -253,7 +257,8 @@ double BackboneTask::mean_length() const {
 
 double BackboneTask::flops_a_step() const {
   constexpr double kMaskedShare = 0.5;  // mean over times, of positions whose logits are computed
-  return 3.0 * transformer_->forward_flops_per_token(std::llround(mean_length()), kMaskedShare) * units_a_step().at("tokens");
+  return 3.0 * transformer_->forward_flops_per_token(std::llround(mean_length()), kMaskedShare) *
+         units_a_step().at("tokens");
 }
 
 void BackboneTask::save_extras(const std::filesystem::path& checkpoint) const {
