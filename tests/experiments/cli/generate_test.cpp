@@ -2,12 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-
 #include "modalities/media/image.h"
+#include "tests/experiments/cli/program.h"
 #include "tests/pipelines/tiny_checkpoint.h"
-#include "tests/support/scratch.h"
 
 namespace palimpsest::test {
 namespace {
@@ -15,25 +12,9 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
 // Runs `palimpsest generate CHECKPOINT arguments` inside the scratch folder.
 Outcome generate(const ScratchFolder& scratch, const std::string& arguments) {
-  const std::string command = "cd '" + scratch.path().string() + "' && '" + PALIMPSEST_PROGRAM +
-                              "' generate tiny --device cpu --dtype fp32 --threads 1 " + arguments + " 2>err.txt";
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  Outcome outcome;
-  std::array<char, 4096> buffer{};
-  for (std::size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
-    outcome.out.append(buffer.data(), got);
-  }
-  const int status = pclose(pipe.release());
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.err = scratch.read("err.txt");
-  return outcome;
+  return run_palimpsest(scratch, "generate tiny --device cpu --dtype fp32 --threads 1 " + arguments);
 }
 
 class Generate : public testing::Test {
