@@ -13,6 +13,15 @@ std::vector<std::string> names_of(const Map& map) {
   return names;
 }
 
+// Names of splits become file names, those of roles paths within a shard.
+void check_names(const std::vector<std::string>& names, const std::string& table) {
+  for (const std::string& name : names) {
+    if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
+      throw InputError("", table + "." + name, "a name is not empty, has no '/' and does not begin with '.'");
+    }
+  }
+}
+
 void check_spoken(const DataOptions& data, const std::string& name, const RoleOptions& role) {
   const auto spoken = data.roles.find(role.spoken);
   if (spoken == data.roles.end()) {
@@ -60,6 +69,8 @@ void SpeechOptions::validate() const {
 void DataOptions::validate() const {
   if (roles.empty()) throw InputError("", "roles", "at least one role is needed");
   if (splits.empty()) throw InputError("", "splits", "at least one split is needed");
+  check_names(names_of(roles), "roles");
+  check_names(names_of(splits), "splits");
   for (const auto& [name, role] : roles) {
     if (!role.spoken.empty()) check_spoken(*this, name, role);
   }
