@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/errors.h"
+#include "base/interrupt.h"
 #include "pipelines/sampling/times.h"
 
 namespace palimpsest {
@@ -148,6 +149,7 @@ RowNats estimate(const ScoringRows& rows, const DiffusionModel& model, const Sco
   const std::int64_t pairs = options.times / 2;
   RowNats result{at::zeros(rows.scored_BL.sizes(), at::kDouble), at::zeros({rows.clean.rows(), pairs}, at::kDouble)};
   for (std::int64_t k = 0; k < options.times; ++k) {
+    stop_if_interrupted();
     const at::Tensor nats_BL = draw_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k));
     result.nats_BL.add_(nats_BL, 1.0 / static_cast<double>(options.times));
     result.pair_nats_BP.select(1, std::min(k, options.times - 1 - k)).add_(nats_BL.sum(1), 0.5);

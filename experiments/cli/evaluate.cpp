@@ -53,15 +53,23 @@ class ScoreFile {
   std::vector<MetricRow> rows_;
 };
 
+// Weights and recipe of a checkpoint.
+nlohmann::json identity_of(const Model& model) {
+  const bool averaged = std::filesystem::exists(model.directory / "ema.safetensors");
+  const auto weights = model.directory / (averaged ? "ema.safetensors" : "model.safetensors");
+  return {{"weights", hash64_hex(read_file(weights))},
+          {"recipe", hash64_hex(read_file(model.directory / "recipe.toml"))}};
+}
+
 nlohmann::json settings_of(const EvaluateCommand& command, const Model& model) {
-  std::string hash;
-  for (const char* name : {"ema.safetensors", "model.safetensors"}) {
-    const auto path = model.directory / name;
-    if (hash.empty() && std::filesystem::exists(path)) hash = hash64_hex(read_file(path));
-  }
   const EvaluationOptions& options = command.options;
-  return {{"weights", hash},        {"queries", options.queries},   {"generated", options.generated},
-          {"times", options.times}, {"seed", command.machine.seed}, {"originals", command.source}};
+  nlohmann::json settings = identity_of(model);
+  settings.update({{"queries", options.queries},
+                   {"generated", options.generated},
+                   {"times", options.times},
+                   {"seed", command.machine.seed},
+                   {"originals", command.source}});
+  return settings;
 }
 
 // Media of a split as the source has them, read when first asked for.
@@ -119,13 +127,14 @@ void run_evaluate(EvaluateCommand& command) {
   evaluate(context, scores.finished(), [&](const std::string& name, const auto& rows) { scores.add(name, rows); });
   print_rows(scores.rows(), command.json);
   if (command.report.path.empty()) return;
-  std::vector<ReportSubject> subjects{{"This run", &context, scores.rows(), false}};
+  std::vector<ReportSubject> subjects{{"this-run", "This run", &context, scores.rows(), false, identity_of(model)}};
   std::optional<Model> beside;
   std::optional<EvaluationContext> beside_context;
   if (!command.report.beside.empty()) {
     beside.emplace(load_model(command.report.beside, command.machine));
     beside_context.emplace(open_context(command, *beside));
-    subjects.push_back({"Shipped checkpoint", &*beside_context, load_scores(beside->directory / "scores.json"), true});
+    subjects.push_back({"shipped", "Shipped", &*beside_context, load_scores(beside->directory / "scores.json"), true,
+                        identity_of(*beside)});
   }
   write_report(command.report, subjects);
 }

@@ -17,10 +17,12 @@ struct ReportRequest {
 
 // A checkpoint in the report.
 struct ReportSubject {
-  std::string title;
+  std::string name;   // of its samples' folder: "this-run"
+  std::string title;  // "This run, 1742 steps"
   const EvaluationContext* context;
   std::vector<MetricRow> scores;
-  bool stored;  // the scores were read from its scores.json, not measured now
+  bool stored;              // the scores were read from its scores.json, not measured now
+  nlohmann::json identity;  // of weights and recipe: samples of another are not taken for its own
 };
 
 // Makes the samples, writes them raw and as one page. Progress on stderr; three lines at the end say what was made and
