@@ -39,14 +39,31 @@ class FileActions {
   posix_spawn_file_actions_t actions_;
 };
 
+// A process group of its own: Ctrl-C is for this program, and a sentence under way is spoken to its end.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 // Starts a program found on PATH, without a shell; its output goes to `output`, or nowhere.
 pid_t spawn(std::vector<std::string> arguments, int output = -1) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const FileActions actions(output);
+  const OwnGroup group;
   pid_t process = 0;
-  const int error = posix_spawnp(&process, pointers.front(), actions.get(), nullptr, pointers.data(), environ);
+  const int error = posix_spawnp(&process, pointers.front(), actions.get(), group.get(), pointers.data(), environ);
   if (error == ENOENT) {
     throw InputError(arguments.front(), "data.speech.program", "no such program; Debian's package 'flite' has the usual one");
   }

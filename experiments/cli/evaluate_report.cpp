@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "base/errors.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
@@ -94,19 +95,6 @@ void add_scores(Report& report, const std::vector<ReportSubject>& subjects) {
   report.scores(sheets);
 }
 
-// Every task that any subject can do, once.
-std::vector<Show> all_shows(const std::vector<ReportSubject>& subjects) {
-  std::vector<Show> shows;
-  for (const ReportSubject& subject : subjects) {
-    for (const Show& show : standard_shows(*subject.context)) {
-      const bool known =
-          std::any_of(shows.begin(), shows.end(), [&](const Show& seen) { return seen.name == show.name; });
-      if (!known) shows.push_back(show);
-    }
-  }
-  return shows;
-}
-
 bool can_do(const ReportSubject& subject, const Show& show) {
   const auto own = standard_shows(*subject.context);
   return std::any_of(own.begin(), own.end(), [&](const Show& one) { return one.name == show.name; });
@@ -135,8 +123,8 @@ void count(Tally& tally, const Exhibit& exhibit) {
   }
 }
 
-Tally add_exhibits(Report& report, const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
-  const auto shows = all_shows(subjects);
+Tally add_exhibits(Report& report, const ReportRequest& request, const std::vector<ReportSubject>& subjects,
+                   const std::vector<Show>& shows) {
   Progress progress("generating", static_cast<std::int64_t>(shows.size()), "task");
   std::int64_t done = 0;
   Tally tally;
@@ -170,7 +158,30 @@ void say_what_was_made(const ReportRequest& request, const ReportSubject& subjec
 
 }  // namespace
 
-void write_report(const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
+std::vector<Show> asked_shows(const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
+  std::vector<Show> shows;
+  std::vector<std::string> names;
+  for (const ReportSubject& subject : subjects) {
+    for (const Show& show : standard_shows(*subject.context)) {
+      if (std::find(names.begin(), names.end(), show.name) != names.end()) continue;
+      names.push_back(show.name);
+      shows.push_back(show);
+    }
+  }
+  const auto asked = [&](const std::string& name) {
+    return request.tasks.empty() || std::find(request.tasks.begin(), request.tasks.end(), name) != request.tasks.end();
+  };
+  for (const std::string& name : request.tasks) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw InputError("", "--tasks", "no such task '" + name + "'" + suggest(name, names));
+    }
+  }
+  std::erase_if(shows, [&](const Show& show) { return !asked(show.name); });
+  return shows;
+}
+
+void write_report(const ReportRequest& request, const std::vector<ReportSubject>& subjects,
+                  const std::vector<Show>& shows) {
   Report report("Palimpsest",
                 "One network that rewrites a page of text, picture and sound. Everything below was made from material "
                 "that training never saw.");
@@ -181,7 +192,7 @@ void write_report(const ReportRequest& request, const std::vector<ReportSubject>
     add_curves(report, subject);
   }
   add_scores(report, subjects);
-  const Tally tally = add_exhibits(report, request, subjects);
+  const Tally tally = add_exhibits(report, request, subjects, shows);
   write_file_atomically(request.path, report.html());
   say_what_was_made(request, subjects.front(), tally);
 }

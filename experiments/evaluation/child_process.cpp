@@ -33,6 +33,22 @@ class QuietStreams {
   posix_spawn_file_actions_t actions_;
 };
 
+// A process group of its own: Ctrl-C is for this program, which stops when the child is done.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 int wait_for(pid_t child) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
@@ -48,8 +64,9 @@ void run_program(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   const QuietStreams streams;
+  const OwnGroup group;
   pid_t child = 0;
-  const int failure = posix_spawnp(&child, pointers[0], streams.get(), nullptr, pointers.data(), environ);
+  const int failure = posix_spawnp(&child, pointers[0], streams.get(), group.get(), pointers.data(), environ);
   if (failure != 0) throw IoError(arguments[0], "", std::string("cannot be started: ") + std::strerror(failure));
   const int code = wait_for(child);
   if (code != 0) throw IoError(arguments[0], "", "ended with status " + std::to_string(code));
