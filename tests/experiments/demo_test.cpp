@@ -23,7 +23,8 @@ class Demo : public testing::Test {
     folder.write("keys/train.txt", first_keys("train", 48));
     folder.write("keys/unseen-concept.txt", first_keys("unseen-concept", 160));
     folder.write("recipes/prepare/emoji4.toml",
-                 "base = '" + (kSource / "experiments/recipes/prepare/emoji4.toml").string() +
+                 "base = '" + (kSource / "experiments/recipes/prepare/emoji4.toml").string() + "'\n[data]\nsource = '" +
+                     (kSource / "datasets/bundled/emoji4/emoji4.tar.gz").string() +
                      "'\n[data.roles.picture]\nrows = 16\ncolumns = 16\nfit = 'crop'\n"
                      "[data.splits.train]\nkeys = 'keys/train.txt'\n"
                      "[data.splits.unseen-style]\nkeys = 'keys/train.txt'\n"
@@ -54,14 +55,18 @@ class Demo : public testing::Test {
            "' --seconds 3 -- --queries 32 --generated 32 --times 2 --show 2 --metrics picture-retrieval "
            "speech-to-caption --picture-splits unseen-concept --speech-splits unseen-concept";
   }
+  void expect_killed_at(const std::string& failpoint) const {
+    const Outcome outcome = demo(failpoint);
+    EXPECT_EQ(outcome.code, kKilled) << failpoint << ": " << outcome.err;
+  }
   Outcome demo(const std::string& failpoint = "") const { return run_command(folder, command(failpoint)); }
 
   ScratchFolder folder;
 };
 
 TEST_F(Demo, KilledOrInterruptedInAnyPhaseItGoesOnAndDoesNothingTwice) {
-  EXPECT_EQ(demo("prepare.after_shard:1").code, kKilled);
-  EXPECT_EQ(demo("train.after_step:5").code, kKilled);
+  expect_killed_at("prepare.after_shard:1");
+  expect_killed_at("train.after_step:5");
   const std::string steps = folder.read("runs/demo/recipe.toml");
 
   // A signal to the script alone, while it trains.
@@ -78,7 +83,7 @@ TEST_F(Demo, KilledOrInterruptedInAnyPhaseItGoesOnAndDoesNothingTwice) {
   EXPECT_EQ(interrupted.code, kInterrupted) << interrupted.err;
   EXPECT_THAT(interrupted.out, HasSubstr("goes on from here"));
 
-  EXPECT_EQ(demo("directory.before_rename:5").code, kKilled);  // training makes one, the report eight
+  expect_killed_at("directory.before_rename:5");  // training makes one, the report eight
   const Outcome whole = demo();
   ASSERT_EQ(whole.code, 0) << whole.err;
   EXPECT_EQ(folder.read("runs/demo/recipe.toml"), steps);
