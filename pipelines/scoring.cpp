@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "base/errors.h"
+#include "base/interrupt.h"
 #include "pipelines/sampling/times.h"
 
 namespace palimpsest {
@@ -203,6 +204,7 @@ RowNats estimate(const ScoringRows& rows, const DiffusionModel& model, const Sco
   RowNats result{at::zeros(rows.scored_BL.sizes(), at::kDouble),
                  at::zeros({rows.clean.rows(), groups.count(), modalities}, at::kDouble), groups.shares_G()};
   for (std::int64_t k = 0; k < options.times; ++k) {
+    stop_if_interrupted();
     const at::Tensor nats_BL = absorbing ? mask_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k))
                                          : process_nats_BL(rows, model, options, k);
     result.nats_BL.add_(nats_BL, 1.0 / static_cast<double>(options.times));
