@@ -7,12 +7,6 @@
 
 namespace palimpsest {
 
-namespace {
-
-constexpr double kInitDeviation = 0.02;
-
-}  // namespace
-
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key) {
   const std::string prefix = "blocks." + std::to_string(index) + ".";
   const double residual = kInitDeviation / std::sqrt(2.0 * static_cast<double>(options.layers));

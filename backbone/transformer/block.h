@@ -21,6 +21,9 @@ struct Block {
 // smaller by sqrt(2 layers), so that the stream's variance does not grow with depth (GPT-2).
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key);
 
+// Of the normal law that weights are drawn from.
+inline constexpr double kInitDeviation = 0.02;
+
 // What a forward pass shares among its blocks.
 struct Surroundings {
   std::int64_t rows = 0;  // B

@@ -9,7 +9,6 @@ namespace palimpsest {
 
 namespace {
 
-constexpr double kInitDeviation = 0.02;
 constexpr auto kDepth = static_cast<std::int64_t>(Axis::kDepth);
 
 std::int64_t greatest_depth(const CanvasSchema& schema) {

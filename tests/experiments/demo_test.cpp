@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr int kKilled = 128 + SIGKILL, kInterrupted = 130;
+constexpr int kInterrupted = 130;
 
 class Demo : public testing::Test {
  protected:
@@ -56,10 +56,10 @@ class Demo : public testing::Test {
            "speech-to-caption --picture-splits unseen-concept --speech-splits unseen-concept";
   }
   void expect_killed_at(const std::string& failpoint) const {
-    const Outcome outcome = demo(failpoint);
+    const CommandOutcome outcome = demo(failpoint);
     EXPECT_EQ(outcome.code, kKilled) << failpoint << ": " << outcome.err;
   }
-  Outcome demo(const std::string& failpoint = "") const { return run_command(folder, command(failpoint)); }
+  CommandOutcome demo(const std::string& failpoint = "") const { return run_command(folder, command(failpoint)); }
 
   ScratchFolder folder;
 };
@@ -79,12 +79,12 @@ TEST_F(Demo, KilledOrInterruptedInAnyPhaseItGoesOnAndDoesNothingTwice) {
     std::this_thread::yield();
   }
   kill(script, SIGTERM);
-  const Outcome interrupted = finish_command(folder, script);
+  const CommandOutcome interrupted = finish_command(folder, script);
   EXPECT_EQ(interrupted.code, kInterrupted) << interrupted.err;
   EXPECT_THAT(interrupted.out, HasSubstr("goes on from here"));
 
   expect_killed_at("directory.before_rename:5");  // training makes one, the report eight
-  const Outcome whole = demo();
+  const CommandOutcome whole = demo();
   ASSERT_EQ(whole.code, 0) << whole.err;
   EXPECT_EQ(folder.read("runs/demo/recipe.toml"), steps);
   EXPECT_THAT(whole.out, HasSubstr("caption for a picture"));
@@ -92,7 +92,7 @@ TEST_F(Demo, KilledOrInterruptedInAnyPhaseItGoesOnAndDoesNothingTwice) {
   const std::string report = folder.read("runs/demo/report.html"), scores = folder.read("runs/demo/scores.json");
   const auto made = fs::last_write_time(folder / "runs/demo/samples/this-run/caption-to-picture/exhibit.json");
 
-  const Outcome again = demo();
+  const CommandOutcome again = demo();
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_THAT(again.out, HasSubstr("was there already"));
   EXPECT_THAT(again.err, HasSubstr("nothing to do"));
@@ -107,7 +107,7 @@ TEST_F(Demo, WrongArgumentsAreRefusedBeforeAnythingIsDone) {
                                                                              {"--seconds", "needs a value"},
                                                                              {"--run ../elsewhere", "must be a name"},
                                                                              {"--fast", "unknown argument '--fast'"}}) {
-    const Outcome outcome = run_command(folder, script + arguments);
+    const CommandOutcome outcome = run_command(folder, script + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
   }

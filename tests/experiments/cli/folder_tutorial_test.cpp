@@ -47,7 +47,7 @@ class FolderTutorial : public testing::Test {
     save_png({at::full({30, 40, 3}, 90, at::kByte)}, folder / "apple.png");
   }
 
-  Outcome run(const std::string& arguments) const {
+  CommandOutcome run(const std::string& arguments) const {
     return run_command(folder,
                        std::string(PALIMPSEST_PROGRAM) + " " + arguments + " --threads 1 --dtype fp32 --device cpu");
   }
@@ -64,7 +64,7 @@ TEST_F(FolderTutorial, EveryCommandOfTheReadmeWorks) {
   commands[1] += small_training_settings() + small_tokenizer_settings();
   replace(commands[2], "--count 8", "--count 2 --steps 3");
   for (const std::string& command : commands) {
-    const Outcome outcome = run(command);
+    const CommandOutcome outcome = run(command);
     ASSERT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
   }
   for (const char* file : {"data/mine/ledger.jsonl", "runs/mine/recipe.toml", "out/picture-001.png",
