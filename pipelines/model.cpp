@@ -112,6 +112,11 @@ std::vector<fs::path> shelves() { return {"checkpoints", recipe_root().parent_pa
 
 }  // namespace
 
+fs::path weights_of(const fs::path& checkpoint) {
+  const fs::path averaged = checkpoint / "ema.safetensors";
+  return fs::exists(averaged) ? averaged : checkpoint / "model.safetensors";
+}
+
 fs::path resolve_checkpoint(const std::string& checkpoint) {
   std::vector<fs::path> places{checkpoint};
   if (fs::path(checkpoint).is_relative()) {
@@ -163,8 +168,7 @@ std::shared_ptr<Transformer> load_transformer(const fs::path& directory, const R
                                               const CanvasSchema& schema, const Machine& machine) {
   const auto options = recipe_options<TransformerOptions>(recipe, "backbone");
   auto transformer = std::make_shared<Transformer>(options, schema, RandomKey::root(0));
-  const fs::path averaged = directory / "ema.safetensors";
-  const fs::path weights = fs::exists(averaged) ? averaged : directory / "model.safetensors";
+  const fs::path weights = weights_of(directory);
   transformer->parameters().load(read_safetensors(weights).tensors, weights.string());
   transformer->parameters().set_requires_grad(false);
   transformer->parameters().to(machine.device);

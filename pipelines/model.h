@@ -65,4 +65,7 @@ Model load_model(const std::string& checkpoint, const MachineOptions& options);
 // The directory that `checkpoint` names, by the same rules.
 std::filesystem::path resolve_checkpoint(const std::string& checkpoint);
 
+// The weights that a checkpoint is used with: its average where it has one.
+std::filesystem::path weights_of(const std::filesystem::path& checkpoint);
+
 }  // namespace palimpsest

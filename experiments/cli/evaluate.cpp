@@ -55,8 +55,7 @@ class ScoreFile {
 
 // Weights and recipe of a checkpoint.
 nlohmann::json identity_of(const Model& model) {
-  const bool averaged = std::filesystem::exists(model.directory / "ema.safetensors");
-  const auto weights = model.directory / (averaged ? "ema.safetensors" : "model.safetensors");
+  const auto weights = weights_of(model.directory);
   return {{"weights", hash64_hex(read_file(weights))},
           {"recipe", hash64_hex(read_file(model.directory / "recipe.toml"))}};
 }

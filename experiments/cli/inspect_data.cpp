@@ -86,13 +86,13 @@ Facts vocabulary_row(const std::string& role, const RoleUse& use, const RoleToke
   return row;
 }
 
-struct Tally {
+struct LedgerTally {
   std::map<std::string, std::map<Outcome, std::int64_t>> outcomes;  // by split
   Facts reasons = Facts::array();                                   // the first ones, each with its first sample
 };
 
-Tally read_tally(const fs::path& directory, const Manifest& manifest) {
-  Tally tally;
+LedgerTally read_tally(const fs::path& directory, const Manifest& manifest) {
+  LedgerTally tally;
   for (const LedgerRow& row : read_ledger(directory, manifest.ledger_bytes)) {
     ++tally.outcomes[row.split][row.outcome];
     if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) continue;
@@ -102,7 +102,7 @@ Tally read_tally(const fs::path& directory, const Manifest& manifest) {
   return tally;
 }
 
-Facts split_rows(const Manifest& manifest, Tally& tally) {
+Facts split_rows(const Manifest& manifest, LedgerTally& tally) {
   Facts rows = Facts::array();
   for (const auto& [name, split] : manifest.splits) {
     std::int64_t bytes = 0;
@@ -125,7 +125,7 @@ Facts split_rows(const Manifest& manifest, Tally& tally) {
 Facts inspect_data(const fs::path& directory) {
   const Manifest manifest = read_manifest(directory);
   std::map<std::string, RoleUse> uses = read_uses(directory, manifest);
-  Tally tally = read_tally(directory, manifest);
+  LedgerTally tally = read_tally(directory, manifest);
   Facts facts{{"what", "prepared data"}, {"path", directory.string()}};
   facts["source"] = manifest.settings.value("/data/source", "");
   facts["splits"] = split_rows(manifest, tally);

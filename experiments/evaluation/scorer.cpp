@@ -134,8 +134,7 @@ ContrastiveScorer load_scorer(const std::filesystem::path& directory) {
   if (recipe.table["kind"].value_or(std::string()) != "scorer")
     throw InputError(recipe.file, "kind", "must be \"scorer\"");
   ContrastiveScorer scorer(recipe_options<ScorerOptions>(recipe, "scorer"), RandomKey::root(0));
-  const std::filesystem::path average = checkpoint / "ema.safetensors";
-  const std::filesystem::path weights = std::filesystem::exists(average) ? average : checkpoint / "model.safetensors";
+  const std::filesystem::path weights = weights_of(checkpoint);
   scorer.parameters().load(read_safetensors(weights).tensors, weights.string());
   scorer.parameters().set_requires_grad(false);
   return scorer;

@@ -40,6 +40,7 @@ struct TrainingOptions {
   std::int64_t validate_every = 500;    // steps; 0: only at the end
   std::int64_t log_every = 10;          // steps between lines of log.jsonl
   std::int64_t seed = 0;                // of initial values, data order and noise
+  std::string start_from;               // checkpoint whose weights a fresh run starts from; "": drawn by the seed
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -65,6 +66,7 @@ struct TrainingOptions {
     visitor("validate_every", self.validate_every, "steps between validations, 0 for only the last step");
     visitor("log_every", self.log_every, "steps between lines of the log");
     visitor("seed", self.seed, "seed of initial values, data order and noise");
+    visitor("start_from", self.start_from, "checkpoint or run whose weights a fresh run starts from");
   }
   void validate() const;
 };

@@ -7,7 +7,9 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/safetensors.h"
 #include "experiments/training/trainer.h"
+#include "pipelines/model.h"
 
 namespace palimpsest {
 
@@ -94,6 +96,11 @@ bool is_finished(const fs::path& directory, const Recipe& recipe) {
   return checkpoint && read_checkpoint_state(*checkpoint).step >= *steps;
 }
 
+void start_from(const std::string& checkpoint, TrainingTask& task) {
+  const fs::path weights = weights_of(resolve_checkpoint(checkpoint));
+  task.parameters().load(read_safetensors(weights).tensors, weights.string());
+}
+
 // Steps that fill the given seconds, validations included: S = n (step + validation / validate_every).
 std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& makers, double seconds) {
   constexpr std::int64_t kProbeSteps = 8;
@@ -166,6 +173,8 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
   task_request = {recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
   const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
+  const std::string& beginning = task_request.training.start_from;
+  if (!beginning.empty() && !newest_checkpoint(directory)) start_from(beginning, *task);
   Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
   trainer.train();
   std::cerr << directory.string() << ": " << trainer.state().step << " steps done\n";
