@@ -174,7 +174,9 @@ TEST_F(Inspect, AContactSheetShowsTheFirstRowsPicturesAndCaptions) {
   const at::Tensor pixels_HWC = load_image(scratch() / "sheet.png").pixels_HWC;
   EXPECT_EQ(pixels_HWC.size(1), 8 * (128 + 4));  // pictures of 16 pixels, enlarged eight times
   EXPECT_GE(pixels_HWC.size(0), 2 * (128 + 4));
-  EXPECT_TRUE(pixels_HWC.slice(0, 130).lt(128).any().item<bool>()) << "no letters under the pictures";
+  const at::Tensor label_HWC = pixels_HWC.slice(0, 128, 145).slice(1, 0, 128);  // under the first picture
+  EXPECT_TRUE(label_HWC.lt(128).any().item<bool>()) << "no letters";
+  EXPECT_TRUE(label_HWC.slice(1, 64).eq(255).all().item<bool>()) << "one letter, at the left";
 }
 
 TEST_F(Inspect, ASheetOfAnotherTokenizersIdsIsRefused) {
@@ -236,7 +238,8 @@ TEST_F(Inspect, EveryPolicyOfTheSamplerIsListed) {
   for (const std::string& name : enum_choices<UnmaskKind>()) EXPECT_TRUE(listed("unmask", name)) << name;
   for (const std::string& name : enum_choices<TimeGridKind>()) EXPECT_TRUE(listed("grid", name)) << name;
   for (const std::string& name : option_names<SamplerOptions>()) {
-    if (name != "steps" && name != "roles") EXPECT_TRUE(listed(name, "")) << name;
+    if (name == "steps" || name == "roles") continue;
+    EXPECT_TRUE(listed(name, "")) << name;
   }
 }
 
