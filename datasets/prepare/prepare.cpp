@@ -4,6 +4,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
@@ -28,8 +31,10 @@ class DirectoryLock {
     descriptor_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor_ < 0) throw IoError(directory.string(), "", "cannot open the directory");
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    const int code = errno;
     ::close(descriptor_);
-    throw InputError(directory.string(), "", "another program is preparing it");
+    if (code == EWOULDBLOCK) throw InputError(directory.string(), "", "another program is preparing it");
+    throw IoError(directory.string(), "", "cannot lock the directory: " + std::generic_category().message(code));
   }
   ~DirectoryLock() { ::close(descriptor_); }
   DirectoryLock(const DirectoryLock&) = delete;
@@ -39,18 +44,20 @@ class DirectoryLock {
   int descriptor_;
 };
 
-// The manifest to go on from: the directory's own, or a fresh one where prepare has not written.
+bool is_hidden(const fs::directory_entry& entry) { return entry.path().filename().string().starts_with("."); }
+
+// The manifest to go on from: the directory's own, or a fresh one while nothing is prepared.
 Manifest resume_or_begin(const fs::path& directory, const nlohmann::json& settings, const RoleTokenizers& tokenizers) {
+  const Manifest fresh{settings, 0, tokenizers.tokens, {}};
   if (!fs::exists(directory / kManifestName)) {
-    if (fs::is_directory(directory) && std::any_of(fs::directory_iterator(directory), fs::directory_iterator(), [](const auto& entry) {
-          return !entry.path().filename().string().starts_with(".") && entry.path().extension() != ".h5" &&
-                 entry.path().filename() != kLedgerName;
-        })) {
+    if (fs::is_directory(directory) &&
+        !std::all_of(fs::directory_iterator(directory), fs::directory_iterator(), is_hidden)) {
       throw InputError(directory.string(), "", "holds other files; prepare wants a directory of its own");
     }
-    return {settings, 0, tokenizers.tokens, {}};
+    return fresh;
   }
   Manifest manifest = read_manifest(directory);
+  if (manifest.splits.empty()) return fresh;  // begun and no more: the recipe may still change
   check_same_settings(manifest.settings, settings, directory);
   return manifest;
 }
@@ -62,19 +69,20 @@ bool all_complete(const PrepareOptions& options, const Manifest& manifest) {
   });
 }
 
-// Removes what a killed run left: partial files and shards that are not in the manifest.
-void sweep(const fs::path& directory, const Manifest& manifest) {
-  std::set<std::string> listed;
-  for (const auto& [name, split] : manifest.splits) {
-    for (const ShardEntry& entry : split.shards) listed.insert(entry.file);
-  }
-  std::vector<fs::path> stray;
+// Removes the partial files that a killed run left. A shard that its manifest lacks is simply made again.
+void sweep(const fs::path& directory) {
+  std::vector<fs::path> partial;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    const bool partial = name.starts_with(".") && name.find(".partial-") != std::string::npos;
-    if (partial || (entry.path().extension() == ".h5" && !listed.contains(name))) stray.push_back(entry.path());
+    if (is_hidden(entry) && entry.path().filename().string().find(".partial-") != std::string::npos)
+      partial.push_back(entry.path());
   }
-  for (const fs::path& path : stray) fs::remove(path);
+  for (const fs::path& path : partial) fs::remove(path);
+}
+
+std::vector<std::string> prepared_roles(const PrepareOptions& options) {
+  std::vector<std::string> roles;
+  for (const auto& [role, tokenizer] : options.tokenizers) roles.push_back(role);
+  return roles;
 }
 
 std::string shard_name(const std::string& split, std::size_t number) {
@@ -85,20 +93,23 @@ std::string shard_name(const std::string& split, std::size_t number) {
 // One split's samples turned into shards, going on where the manifest ends.
 class SplitPreparation {
  public:
-  SplitPreparation(const PrepareOptions& options, const RoleTokenizers& tokenizers, fs::path directory, Manifest& manifest,
-                   std::string split)
-      : options_(options), tokenizers_(tokenizers), directory_(std::move(directory)), manifest_(manifest), split_(std::move(split)),
+  SplitPreparation(const PrepareOptions& options, const RoleTokenizers& tokenizers, fs::path directory,
+                   Manifest& manifest, std::string split)
+      : options_(options),
+        tokenizers_(tokenizers),
+        directory_(std::move(directory)),
+        manifest_(manifest),
+        split_(std::move(split)),
         index_(manifest_.splits[split_].inputs()) {}
 
   void run(const std::vector<LedgerRow>& ledger) {
-    std::vector<std::string> roles;
-    for (const auto& [role, tokenizer] : options_.tokenizers) roles.push_back(role);
     SkippedKeys done;
     for (const LedgerRow& row : ledger) {
       if (row.split == split_) ++done[row.key];
     }
-    const auto source = open_source(options_.data, split_, roles, done);
-    const auto total = static_cast<std::int64_t>(Split(options_.data.splits.at(split_)).keys().size());
+    const auto source = open_source(options_.data, split_, prepared_roles(options_), done);
+    const SplitOptions& split = options_.data.splits.at(split_);
+    const auto total = static_cast<std::int64_t>(Split(split).keys().size()) * (1 + split.variation.copies);
     Progress progress("preparing " + split_, total, "samples", index_);
     while (!ended_) {
       prepare_shard(*source, progress);
@@ -119,6 +130,7 @@ class SplitPreparation {
       }
       batch.push_back(std::move(*result));
     }
+    stop_if_interrupted();  // what the signal also reached may have failed for it
     return batch;
   }
 
@@ -162,7 +174,8 @@ class SplitPreparation {
 
 PrepareReport count(const Manifest& manifest, const std::vector<LedgerRow>& ledger) {
   PrepareReport report;
-  for (const auto& [name, split] : manifest.splits) report[name].shards = static_cast<std::int64_t>(split.shards.size());
+  for (const auto& [name, split] : manifest.splits)
+    report[name].shards = static_cast<std::int64_t>(split.shards.size());
   for (const LedgerRow& row : ledger) {
     PrepareCounts& counts = report[row.split];
     ++(row.outcome == Outcome::kKept ? counts.kept : row.outcome == Outcome::kFailed ? counts.failed : counts.filtered);
@@ -189,7 +202,8 @@ void PrepareOptions::validate() const {
   std::vector<std::string> roles;
   for (const auto& [name, role] : data.roles) roles.push_back(name);
   for (const auto& [name, tokenizer] : tokenizers) {
-    if (!data.roles.contains(name)) throw InputError("", "tokenizers." + name, "no such role in [data.roles]" + suggest(name, roles));
+    if (!data.roles.contains(name))
+      throw InputError("", "tokenizers." + name, "no such role in [data.roles]" + suggest(name, roles));
   }
 }
 
@@ -201,16 +215,19 @@ PrepareReport prepare_data(const PrepareOptions& options, const fs::path& direct
   Manifest manifest = resume_or_begin(directory, settings, tokenizers);
   const bool finished = all_complete(options, manifest);
   if (!finished) {
-    sweep(directory, manifest);
+    sweep(directory);
+    write_manifest(directory, manifest);  // from here on the directory is known as ours
     const auto ledger = read_ledger(directory, manifest.ledger_bytes);
     for (const auto& [split, split_options] : options.data.splits) {
-      if (!manifest.splits[split].complete) SplitPreparation(options, tokenizers, directory, manifest, split).run(ledger);
+      if (!manifest.splits[split].complete)
+        SplitPreparation(options, tokenizers, directory, manifest, split).run(ledger);
     }
   }
   PrepareReport report = count(manifest, read_ledger(directory, manifest.ledger_bytes));
   for (auto& [split, counts] : report) {
     counts.already_there = finished;
-    if (counts.kept == 0) throw InputError(directory.string(), split, "no sample was kept; " + std::string(kLedgerName) + " says why");
+    if (counts.kept == 0)
+      throw InputError(directory.string(), split, "no sample was kept; " + std::string(kLedgerName) + " says why");
   }
   return report;
 }
@@ -218,10 +235,11 @@ PrepareReport prepare_data(const PrepareOptions& options, const fs::path& direct
 nlohmann::json plan_preparation(const PrepareOptions& options, const fs::path& directory) {
   const RoleTokenizers tokenizers = open_tokenizers(options);
   const Manifest manifest = resume_or_begin(directory, preparation_settings(options, tokenizers), tokenizers);
-  nlohmann::json plan = {{"directory", directory.string()}, {"source", find_data(options.data.source, "data.source").string()}};
+  nlohmann::json plan = {{"directory", directory.string()},
+                         {"source", find_data(options.data.source, "data.source").string()}};
   for (const auto& [role, tokens] : tokenizers.tokens) plan["roles"][role] = tokens.to_json();
   for (const auto& [name, split] : options.data.splits) {
-    open_source(options.data, name);  // every check of the source
+    open_source(options.data, name, prepared_roles(options));  // every check of the source
     const auto found = manifest.splits.find(name);
     auto& entry = plan["splits"][name];
     entry["prepared"] = found == manifest.splits.end() ? 0 : found->second.inputs();

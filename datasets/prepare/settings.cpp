@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "datasets/sources/folder_source.h"
 
 namespace palimpsest {
 
@@ -11,13 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kEnd = 1 << 20;  // bytes of a tar's two ends that identify it
+// Bytes of a file's two ends that identify it: of a tar, and of each file of a folder (captions are shorter).
+constexpr std::uintmax_t kEndOfTar = 1 << 20, kEndOfMember = 4 << 10;
 
-std::string identity_of_file(const fs::path& path) {
+std::string identity_of_file(const fs::path& path, std::uintmax_t end) {
   const std::uintmax_t size = fs::file_size(path);
   std::ifstream file(path, std::ios::binary);
-  std::string ends(static_cast<std::size_t>(std::min(size, 2 * kEnd)), '\0');
-  const auto half = static_cast<std::streamsize>(ends.size() / 2), rest = static_cast<std::streamsize>(ends.size()) - half;
+  std::string ends(static_cast<std::size_t>(std::min(size, 2 * end)), '\0');
+  const auto half = static_cast<std::streamsize>(ends.size() / 2),
+             rest = static_cast<std::streamsize>(ends.size()) - half;
   file.read(ends.data(), half);
   file.seekg(-rest, std::ios::end);
   file.read(ends.data() + half, rest);
@@ -25,15 +28,14 @@ std::string identity_of_file(const fs::path& path) {
   return std::to_string(size) + " bytes, " + hash64_hex(ends);
 }
 
-std::string identity_of_folder(const fs::path& folder) {
-  std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    files.push_back(entry.path().lexically_relative(folder).generic_string() + " " + std::to_string(entry.file_size()) + "\n");
-  }
-  std::sort(files.begin(), files.end());
+std::string identity_of_folder(const fs::path& folder, const DataOptions& data) {
+  const auto files = folder_files(folder, MemberRequest{data.roles, {}}.extensions());
   std::string list;
-  for (const std::string& file : files) list += file;
+  for (const fs::path& file : files) {
+    list += file.lexically_relative(folder).generic_string() + " " + identity_of_file(file, kEndOfMember) + "\n";
+  }
+  const fs::path table = find_table(folder, data.table);
+  if (!table.empty()) list += hash64_hex(read_file(table));
   return std::to_string(files.size()) + " files, " + hash64_hex(list);
 }
 
@@ -43,13 +45,18 @@ nlohmann::json to_json(const toml::table& table) {
   return nlohmann::json::parse(text.str());
 }
 
+std::string text_of(const nlohmann::json& settings, const std::string& pointer) {
+  return settings.contains(pointer) ? settings.at(pointer).dump() : "absent";
+}
+
 void check_role(const PrepareOptions& options, const std::string& name, const Tokenizer& tokenizer) {
   const RoleOptions& role = options.data.roles.at(name);
   const std::string& kind = tokenizer.space().modality;
   if (role.kind != kind) throw InputError("", "tokenizers." + name, "reads " + kind + ", the role is " + role.kind);
   if (tokenizer.sample_rate() != 0 && role.sample_rate != tokenizer.sample_rate()) {
-    throw InputError("", "data.roles." + name + ".sample_rate", "is " + std::to_string(role.sample_rate) +
-                                                                    " Hz, the tokenizer needs " + std::to_string(tokenizer.sample_rate()));
+    throw InputError("", "data.roles." + name + ".sample_rate",
+                     "is " + std::to_string(role.sample_rate) + " Hz, the tokenizer needs " +
+                         std::to_string(tokenizer.sample_rate()));
   }
 }
 
@@ -73,7 +80,9 @@ nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTok
   for (const char* place : {"cache", "processes"}) data["speech"].erase(place);
   const fs::path source = find_data(options.data.source, "data.source");
   data["source"] = source.filename().string();
-  data["content"] = fs::is_directory(source) ? identity_of_folder(source) : identity_of_file(source);
+  data["table"] = fs::path(options.data.table).filename().string();
+  data["content"] =
+      fs::is_directory(source) ? identity_of_folder(source, options.data) : identity_of_file(source, kEndOfTar);
   for (const auto& [name, split] : options.data.splits) {
     if (split.keys.empty()) continue;
     data["splits"][name]["keys"] = hash64_hex(read_file(find_data(split.keys, "data.splits." + name + ".keys")));
@@ -83,16 +92,19 @@ nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTok
 }
 
 void check_same_settings(const nlohmann::json& before, const nlohmann::json& now, const fs::path& directory) {
-  if (before == now) return;
-  for (const auto& [pointer, value] : now.items()) {
-    if (before.contains(pointer) && before.at(pointer) == value) continue;
+  std::set<std::string> pointers;
+  for (const auto* settings : {&before, &now}) {
+    for (const auto& [pointer, value] : settings->items()) pointers.insert(pointer);
+  }
+  for (const std::string& pointer : pointers) {
+    const std::string was = text_of(before, pointer), is = text_of(now, pointer);
+    if (was == is) continue;
     std::string key = pointer.substr(1);
     std::replace(key.begin(), key.end(), '/', '.');
-    const std::string was = before.contains(pointer) ? before.at(pointer).dump() : "absent";
-    throw InputError(directory.string(), key, "was prepared with " + was + ", now it is " + value.dump() +
-                                                  "; choose another directory or remove this one");
+    throw InputError(
+        directory.string(), key,
+        "was prepared with " + was + ", now it is " + is + "; choose another directory or remove this one");
   }
-  throw InputError(directory.string(), "", "was prepared with more settings than there are now; choose another directory or remove it");
 }
 
 }  // namespace palimpsest

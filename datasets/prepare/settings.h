@@ -14,11 +14,13 @@ struct RoleTokenizers {
 };
 RoleTokenizers open_tokenizers(const PrepareOptions& options);
 
-// Everything that decides the shards' bytes, as flat JSON: options (but for what only says where things are kept and how fast
-// they are made), tokenizers by fingerprint, key files by content, the source by size and content of its ends.
+// Everything that decides the shards' bytes, as flat JSON: options (but for what only says where things are kept and
+// how fast they are made), tokenizers by fingerprint, key files and table by content, the source's files by name, size
+// and content of their ends.
 nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTokenizers& tokenizers);
 
 // InputError naming the first setting in which the directory's manifest differs.
-void check_same_settings(const nlohmann::json& before, const nlohmann::json& now, const std::filesystem::path& directory);
+void check_same_settings(const nlohmann::json& before, const nlohmann::json& now,
+                         const std::filesystem::path& directory);
 
 }  // namespace palimpsest

@@ -7,7 +7,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kShardFormat = 1;
 constexpr const char* kAttribute = "palimpsest";
 
 at::Tensor to_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -35,14 +35,16 @@ void check_offsets(const at::Tensor& offsets, std::int64_t rows, std::int64_t si
   }
 }
 
-std::vector<std::string> read_texts(const Hdf5Reader& reader, const std::string& path, std::int64_t rows, const std::string& file) {
+std::vector<std::string> read_texts(const Hdf5Reader& reader, const std::string& path, std::int64_t rows,
+                                    const std::string& file) {
   const std::string values = reader.read_bytes(path + "/values");
   const at::Tensor offsets = reader.read(path + "/offsets");
   check_offsets(offsets, rows, static_cast<std::int64_t>(values.size()), file, path + "/offsets");
   const std::int64_t* offset = offsets.const_data_ptr<std::int64_t>();
   std::vector<std::string> texts;
   for (std::int64_t row = 0; row < rows; ++row) {
-    texts.push_back(values.substr(static_cast<std::size_t>(offset[row]), static_cast<std::size_t>(offset[row + 1] - offset[row])));
+    texts.push_back(
+        values.substr(static_cast<std::size_t>(offset[row]), static_cast<std::size_t>(offset[row + 1] - offset[row])));
   }
   return texts;
 }
@@ -61,15 +63,20 @@ ShardRole read_role(const Hdf5Reader& reader, const std::string& path, std::int6
   if (role.values_M.dim() != 1) throw InputError(file, path + "/values", "must be a line of ids");
   check_offsets(role.offsets, rows, role.values_M.numel(), file, path + "/offsets");
   check_values(role.values_M, role.tokens.space, file, path + "/values");
-  if (role.present_N.dim() != 1 || role.present_N.size(0) != rows) throw InputError(file, path + "/present", "must have one entry a row");
-  if (role.layout_LA.dim() != 2 || role.layout_LA.size(1) != kAxes) throw InputError(file, path + "/layout", "must be [L,3]");
+  if (role.present_N.dim() != 1 || role.present_N.size(0) != rows)
+    throw InputError(file, path + "/present", "must have one entry a row");
+  const std::int64_t longest = rows == 0 ? 0 : role.offsets.diff().max().item<std::int64_t>();
+  if (role.layout_LA.dim() != 2 || role.layout_LA.size(1) != kAxes || role.layout_LA.size(0) < longest) {
+    throw InputError(file, path + "/layout", "must be [L,3], L that of the longest row");
+  }
   return role;
 }
 
 nlohmann::json describe(const Shard& shard) {
   nlohmann::json roles = nlohmann::json::object();
   for (const auto& [name, role] : shard.roles) roles[name] = role.tokens.to_json();
-  return {{"format", kFormat}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}, {"roles", roles}};
+  return {
+      {"format", kShardFormat}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}, {"roles", roles}};
 }
 
 }  // namespace
@@ -89,7 +96,8 @@ std::string format_shard(const Shard& shard) {
   TORCH_CHECK(shard.meta.size() == shard.keys.size(), "format_shard: one meta a key, got ", shard.meta.size());
   Hdf5Writer writer;
   for (const auto& [name, role] : shard.roles) {
-    TORCH_CHECK(role.offsets.numel() == shard.rows() + 1, "format_shard: role ", name, " has other rows than there are keys");
+    TORCH_CHECK(role.offsets.numel() == shard.rows() + 1, "format_shard: role ", name,
+                " has other rows than there are keys");
     const std::string path = "/roles/" + name;
     writer.write(path + "/values", role.values_M);
     writer.write(path + "/offsets", role.offsets);
@@ -108,11 +116,13 @@ Shard parse_shard(std::string_view bytes, const std::string& name) {
   const Hdf5Reader reader(bytes, name);
   try {
     const auto description = nlohmann::json::parse(reader.read_attribute(kAttribute));
-    if (description.at("format") != kFormat) throw InputError(name, "format", "is not " + std::to_string(kFormat));
+    if (description.at("format") != kShardFormat) throw InputError(name, "format", "is not " + std::to_string(kShardFormat));
     Shard shard{description.at("split"), description.at("source"), {}, {}, {}};
     const auto rows = description.at("rows").get<std::int64_t>();
+    if (rows < 0) throw InputError(name, "rows", "must not be negative");
     shard.keys = read_texts(reader, "/key", rows, name);
-    for (const std::string& text : read_texts(reader, "/meta", rows, name)) shard.meta.push_back(nlohmann::json::parse(text));
+    for (const std::string& text : read_texts(reader, "/meta", rows, name))
+      shard.meta.push_back(nlohmann::json::parse(text));
     for (const auto& [role, tokens] : description.at("roles").items()) {
       shard.roles.emplace(role, read_role(reader, "/roles/" + role, rows, name, RoleTokens::from_json(tokens)));
     }
@@ -134,15 +144,18 @@ void ShardBuilder::add(const std::string& key, nlohmann::json meta, const std::m
   for (const auto& [name, item] : codes) {
     TORCH_CHECK(columns_.contains(name), "ShardBuilder: no role ", name);
     const at::Tensor& ids_L = item.ids_L;
+    TORCH_CHECK(ids_L.numel() == item.layout.length(), "ShardBuilder: role ", name, " of ", key,
+                " has other places than ids");
     const CodeSpace& space = columns_[name].tokens.space;
     TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong, "ShardBuilder: ids are int64 [L]");
-    TORCH_CHECK(ids_L.numel() == 0 || (ids_L.min().item<std::int64_t>() >= 0 && ids_L.max().item<std::int64_t>() < space.size()),
+    TORCH_CHECK(ids_L.numel() == 0 ||
+                    (ids_L.min().item<std::int64_t>() >= 0 && ids_L.max().item<std::int64_t>() < space.size()),
                 "ShardBuilder: role ", name, " of ", key, " has an id outside its code space of ", space.size());
     at::Tensor& longest_LA = columns_[name].layout_LA;
     const at::Tensor& layout_LA = item.layout.coordinates_LA;
     const std::int64_t shared = longest_LA.defined() ? std::min(longest_LA.size(0), layout_LA.size(0)) : 0;
-    TORCH_CHECK(shared == 0 || longest_LA.slice(0, 0, shared).equal(layout_LA.slice(0, 0, shared)), "ShardBuilder: role ", name,
-                " of ", key, " is laid out in another way than the rows before it");
+    TORCH_CHECK(shared == 0 || longest_LA.slice(0, 0, shared).equal(layout_LA.slice(0, 0, shared)),
+                "ShardBuilder: role ", name, " of ", key, " is laid out in another way than the rows before it");
     if (!longest_LA.defined() || layout_LA.size(0) > longest_LA.size(0)) longest_LA = layout_LA;
   }
   for (auto& [name, column] : columns_) {
@@ -163,7 +176,8 @@ Shard ShardBuilder::build() const {
     const at::Tensor present_N = at::empty({rows()}, at::kBool);
     std::copy(column.present.begin(), column.present.end(), present_N.mutable_data_ptr<bool>());
     const at::Tensor layout_LA = column.layout_LA.defined() ? column.layout_LA : at::empty({0, kAxes}, at::kInt);
-    shard.roles[name] = {column.tokens, column.values.empty() ? none : at::cat(column.values), to_tensor(column.offsets), present_N, layout_LA};
+    shard.roles[name] = {column.tokens, column.values.empty() ? none : at::cat(column.values),
+                         to_tensor(column.offsets), present_N, layout_LA};
   }
   return shard;
 }

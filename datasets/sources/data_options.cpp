@@ -13,6 +13,15 @@ std::vector<std::string> names_of(const Map& map) {
   return names;
 }
 
+// Names of splits become file names, those of roles paths within a shard.
+void check_names(const std::vector<std::string>& names, const std::string& table) {
+  for (const std::string& name : names) {
+    if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos) {
+      throw InputError("", table + "." + name, "a name is not empty, has no '/' and does not begin with '.'");
+    }
+  }
+}
+
 void check_spoken(const DataOptions& data, const std::string& name, const RoleOptions& role) {
   const auto spoken = data.roles.find(role.spoken);
   if (spoken == data.roles.end()) {
@@ -39,6 +48,14 @@ void RoleOptions::validate() const {
   if (sample_rate < 1000 || sample_rate > 192'000) throw InputError("", "sample_rate", "must lie in 1000..192000");
 }
 
+void VariationOptions::validate() const {
+  if (copies < 0 || copies > 1000) throw InputError("", "copies", "must lie in 0..1000");
+  if (!(shift >= 0.0 && shift < 1.0)) throw InputError("", "shift", "must lie in 0..1");
+  if (!(scale >= 0.0 && scale < 2.0)) throw InputError("", "scale", "must lie in 0..2");
+  if (!(turn >= 0.0 && turn <= 180.0)) throw InputError("", "turn", "must lie in 0..180 degrees");
+  if (!(tone >= 0.0 && tone < 2.0)) throw InputError("", "tone", "must lie in 0..2");
+}
+
 void SplitOptions::validate() const {
   if (!(0.0 <= from && from < to && to <= 1.0)) throw InputError("", "from", "0 <= from < to <= 1 is needed");
 }
@@ -52,6 +69,8 @@ void SpeechOptions::validate() const {
 void DataOptions::validate() const {
   if (roles.empty()) throw InputError("", "roles", "at least one role is needed");
   if (splits.empty()) throw InputError("", "splits", "at least one split is needed");
+  check_names(names_of(roles), "roles");
+  check_names(names_of(splits), "splits");
   for (const auto& [name, role] : roles) {
     if (!role.spoken.empty()) check_spoken(*this, name, role);
   }

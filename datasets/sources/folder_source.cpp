@@ -9,8 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kLongestMember = 256 << 20;  // bytes
-
 struct Group {
   std::vector<fs::path> files;
   nlohmann::json fields = nlohmann::json::object();
@@ -63,14 +61,6 @@ Groups join_table(Groups files, const std::map<std::string, nlohmann::json>& row
   return groups;
 }
 
-fs::path find_table(const fs::path& folder, const std::string& table) {
-  if (!table.empty()) return fs::exists(table) ? fs::path(table) : folder / table;
-  for (const char* name : {"captions.csv", "captions.jsonl"}) {
-    if (fs::exists(folder / name)) return folder / name;
-  }
-  return {};
-}
-
 class FolderSource : public Source {
  public:
   FolderSource(const fs::path& folder, const std::string& table, MemberRequest request) : request_(std::move(request)) {
@@ -82,15 +72,18 @@ class FolderSource : public Source {
   }
 
   std::optional<ReadResult> next() override {
-    while (at_ != groups_.end() && !request_.wants_key(at_->first)) ++at_;
+    while (at_ != groups_.end() && !request_.wants_key(key_of_sample(at_->first))) ++at_;
     if (at_ == groups_.end()) return std::nullopt;
     const auto& [key, group] = *at_++;
     return make_sample(read_members(key, group), request_.roles);
   }
 
  private:
+  // Keys reach the ledger and are known again from it, whatever the names of the files.
+  static std::string key_of_sample(const std::string& key) { return is_safe_name(key) ? key : printable_name(key); }
+
   static Members read_members(const std::string& key, const Group& group) {
-    Members members{key, {}, group.fields, group.error};
+    Members members{key_of_sample(key), {}, group.fields, group.error};
     if (!is_safe_name(key)) members.error = "an unsafe name";
     for (const fs::path& file : group.files) {
       if (members.error.empty()) members.error = read_member(file, members);
@@ -103,7 +96,7 @@ class FolderSource : public Source {
     std::error_code ignored;
     const std::string extension = extension_of(file);
     if (members.bytes.contains(extension)) return "has ." + extension + " twice, in letters of another case";
-    if (fs::file_size(file, ignored) > kLongestMember) return "." + extension + " has more than 256 MB";
+    if (static_cast<std::int64_t>(fs::file_size(file, ignored)) > kLongestMember) return "." + extension + " has more than 256 MB";
     try {
       members.bytes.emplace(extension, read_file(file));
     } catch (const std::runtime_error& error) {
@@ -118,6 +111,22 @@ class FolderSource : public Source {
 };
 
 }  // namespace
+
+fs::path find_table(const fs::path& folder, const std::string& table) {
+  if (!table.empty()) return fs::exists(table) ? fs::path(table) : folder / table;
+  for (const char* name : {"captions.csv", "captions.jsonl"}) {
+    if (fs::exists(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+std::vector<fs::path> folder_files(const fs::path& folder, const std::set<std::string>& extensions) {
+  std::vector<fs::path> files;
+  for (const auto& [key, group] : list_files(folder, extensions))
+    files.insert(files.end(), group.files.begin(), group.files.end());
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
   return std::make_unique<FolderSource>(folder, table, std::move(request));

@@ -20,11 +20,12 @@ nlohmann::json parse_fields(const Members& members) {
   return fields;
 }
 
-// The one member of the role that the sample has; "" when it has none.
-std::string find_extension(const Members& members, const RoleOptions& role) {
+// The one member of the role that the sample has; "" when it has none. JSON without the role's field says other things.
+std::string find_extension(const Members& members, const nlohmann::json& fields, const RoleOptions& role) {
   std::string found;
   for (const std::string& extension : role.members) {
     if (!members.bytes.contains(extension)) continue;
+    if (extension == kJson && !role.field.empty() && !fields.contains(role.field)) continue;
     if (!found.empty()) throw InputError(members.key, "", "has both ." + found + " and ." + extension);
     found = extension;
   }
@@ -45,7 +46,7 @@ std::optional<FormedMedia> read_field(const std::string& key, const nlohmann::js
 }
 
 std::optional<FormedMedia> read_role(const Members& members, const nlohmann::json& fields, const RoleOptions& role) {
-  const std::string extension = find_extension(members, role);
+  const std::string extension = find_extension(members, fields, role);
   const bool from_fields = !role.field.empty() && (extension.empty() || extension == kJson);
   if (from_fields) return read_field(members.key, fields, role);
   if (extension.empty()) return std::nullopt;
@@ -84,6 +85,12 @@ ReadResult make_sample(const Members& members, const std::map<std::string, RoleO
   } catch (const InputError& error) {
     return {{members.key, {}, {}}, error.what()};
   }
+}
+
+std::string printable_name(std::string_view name) {
+  std::string text;
+  for (const char character : name) text += character >= 0x20 && character < 0x7f ? character : '?';
+  return text;
 }
 
 bool is_safe_name(std::string_view name) {

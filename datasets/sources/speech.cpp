@@ -1,6 +1,7 @@
 #include "datasets/sources/speech.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A process group of its own: Ctrl-C is for this program, and the sound that is being made becomes whole.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 class FileActions {
  public:
   explicit FileActions(int output) {
@@ -39,16 +56,34 @@ class FileActions {
   posix_spawn_file_actions_t actions_;
 };
 
+// A process group of its own: Ctrl-C is for this program, and a sentence under way is spoken to its end.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 // Starts a program found on PATH, without a shell; its output goes to `output`, or nowhere.
 pid_t spawn(std::vector<std::string> arguments, int output = -1) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const FileActions actions(output);
+  const OwnGroup group;
   pid_t process = 0;
-  const int error = posix_spawnp(&process, pointers.front(), actions.get(), nullptr, pointers.data(), environ);
+  const int error = posix_spawnp(&process, pointers.front(), actions.get(), group.get(), pointers.data(), environ);
   if (error == ENOENT) {
-    throw InputError(arguments.front(), "data.speech.program", "no such program; Debian's package 'flite' has the usual one");
+    throw InputError(arguments.front(), "data.speech.program",
+                     "no such program; Debian's package 'flite' has the usual one");
   }
   if (error != 0) throw IoError(arguments.front(), "", "cannot start: " + std::generic_category().message(error));
   return process;
@@ -63,13 +98,15 @@ int wait_for(pid_t process) {
 
 std::string output_of(const std::vector<std::string>& arguments) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw IoError(arguments.front(), "", "no pipe: " + std::generic_category().message(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw IoError(arguments.front(), "", "no pipe: " + std::generic_category().message(errno));
   std::string output;
   try {
     const pid_t process = spawn(arguments, ends[1]);
     ::close(std::exchange(ends[1], -1));
     char block[4096];
-    for (ssize_t got = 0; (got = ::read(ends[0], block, sizeof block)) > 0;) output.append(block, static_cast<std::size_t>(got));
+    for (ssize_t got = 0; (got = ::read(ends[0], block, sizeof block)) > 0;)
+      output.append(block, static_cast<std::size_t>(got));
     wait_for(process);
   } catch (...) {
     if (ends[1] >= 0) ::close(ends[1]);
@@ -105,7 +142,7 @@ Speaker::Job Speaker::start(const std::string& text, const std::string& voice) c
   const std::string identity = options_.program + '\n' + voice + '\n' + text;
   const std::string name = hash64_hex(identity) + hash64_hex(identity + '\n');
   const fs::path folder = fs::path(options_.cache) / name.substr(0, 2);
-  Job job{folder / (name + ".wav"), {}, 0};
+  Job job{text, voice, folder / (name + ".wav"), {}, 0};
   if (fs::exists(job.kept)) return job;
   std::error_code error;
   fs::create_directories(folder, error);
@@ -116,35 +153,45 @@ Speaker::Job Speaker::start(const std::string& text, const std::string& voice) c
 }
 
 Audio Speaker::finish(const Job& job, std::int64_t sample_rate, std::string_view name) const {
-  if (job.process != 0) {
-    const int status = wait_for(job.process);
-    std::error_code error;
-    if (status != 0 || !fs::exists(job.partial)) {
-      fs::remove(job.partial, error);
-      throw IoError(name, options_.program, "ended with status " + std::to_string(status) + " and no sound");
-    }
-    fs::rename(job.partial, job.kept, error);
-    if (error) throw IoError(job.kept.string(), "", "cannot be kept: " + error.message());
-  }
+  if (job.process != 0) keep(job, name);
   Audio audio;
   try {
     audio = load_audio(job.kept, sample_rate);
   } catch (const InputError& error) {
     std::error_code ignored;
-    fs::remove(job.kept, ignored);  // cut short by a crash or a full disk: the next run speaks it again
-    throw IoError(name, options_.program, std::string("made no sound that can be read: ") + error.what());
+    fs::remove(job.kept, ignored);
+    if (job.process == 0) return finish(start(job.text, job.voice), sample_rate, name);  // a crash cut it short
+    // flite ends well even when it could not write.
+    throw IoError(error.what(), options_.program,
+                  "did not write the whole sound of " + std::string(name) + "; is the disk full?");
   }
   const auto margin = static_cast<std::int64_t>(options_.margin * static_cast<double>(sample_rate));
   if (options_.silence > 0.0) audio = trim_silence(audio, options_.silence, margin);
-  if (audio.samples_N.numel() == 0) throw IoError(name, options_.program, "made a sound that is silent");
+  if (audio.samples_N.numel() == 0) throw InputError(name, options_.program, "made a sound that is silent");
   return audio;
+}
+
+void Speaker::keep(const Job& job, std::string_view name) const {
+  const int status = wait_for(job.process);
+  std::error_code error;
+  if (status != 0) {
+    fs::remove(job.partial, error);
+    const std::string what = "ended with status " + std::to_string(status) + " and no sound";
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) throw IoError(name, options_.program, what);
+    throw InputError(name, options_.program, what);
+  }
+  fs::rename(job.partial, job.kept, error);
+  if (error) throw IoError(job.kept.string(), "", "cannot be kept: " + error.message());
 }
 
 void Speaker::abandon(const Job& job) const {
   if (job.process == 0) return;
-  wait_for(job.process);
   std::error_code ignored;
-  fs::rename(job.partial, job.kept, ignored);
+  if (wait_for(job.process) == 0) {
+    fs::rename(job.partial, job.kept, ignored);
+  } else {
+    fs::remove(job.partial, ignored);
+  }
 }
 
 Audio trim_silence(const Audio& audio, double level, std::int64_t margin) {

@@ -1,4 +1,5 @@
-// Speech of text by flite, a small synthesizer that runs as a child process; spoken sounds are kept so that each is made once.
+// Speech of text by flite, a small synthesizer that runs as a child process; spoken sounds are kept so that each is
+// made once.
 #pragma once
 
 #include <sys/types.h>
@@ -20,17 +21,21 @@ class Speaker {
 
   // One text being spoken: a child process, or a sound kept from before.
   struct Job {
+    std::string text, voice;
     std::filesystem::path kept, partial;
     pid_t process = 0;  // 0: it is already kept
   };
   Job start(const std::string& text, const std::string& voice) const;
-  // Waits for the job and returns its sound, at `sample_rate` and with silent ends cut. IoError naming `name` when the program
-  // failed or made nothing that can be heard.
+  // Waits for the job and returns its sound, at `sample_rate` and with silent ends cut; a kept sound that is damaged is
+  // spoken again. InputError naming `name` when the program cannot speak the text or what it made is silent; IoError
+  // when the machine failed: a sound that is not whole (the disk is full), a program that was killed.
   Audio finish(const Job& job, std::int64_t sample_rate, std::string_view name) const;
   // Waits for a job that is no longer wanted.
   void abandon(const Job& job) const;
 
  private:
+  void keep(const Job& job, std::string_view name) const;  // waits, and gives the sound its name
+
   SpeechOptions options_;
 };
 

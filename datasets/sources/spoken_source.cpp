@@ -12,7 +12,10 @@ namespace {
 class SpokenSource : public Source {
  public:
   SpokenSource(std::unique_ptr<Source> samples, SpokenRole role, const SpeechOptions& options)
-      : samples_(std::move(samples)), role_(std::move(role)), speaker_(options, role_.voices), ahead_(options.processes) {}
+      : samples_(std::move(samples)),
+        role_(std::move(role)),
+        speaker_(options, role_.voices),
+        ahead_(options.processes) {}
   ~SpokenSource() override {
     for (const Pending& pending : pending_) speaker_.abandon(pending.job);
   }
@@ -55,7 +58,7 @@ class SpokenSource : public Source {
     Sample& sample = pending.result.sample;
     try {
       sample.roles[role_.speech] = speaker_.finish(pending.job, role_.sample_rate, role_.speech + " of " + sample.key);
-    } catch (const IoError& error) {
+    } catch (const InputError& error) {
       pending.result.error = error.what();
     }
   }

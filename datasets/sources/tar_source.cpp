@@ -9,7 +9,6 @@ namespace palimpsest {
 
 namespace {
 
-constexpr la_int64_t kLongestMember = 256 << 20;  // bytes; a larger one is a mistake or an attack
 constexpr std::size_t kBlock = 64 << 10;
 
 struct CloseArchive {
@@ -36,17 +35,13 @@ NameParts split_name(const std::string& full_name) {
   return {name.substr(0, dot), lower(name.substr(dot + 1))};
 }
 
-// A name that can be printed whatever its bytes are.
-std::string printable(std::string_view name) {
-  std::string text;
-  for (const char character : name) text += character >= 0x20 && character < 0x7f ? character : '?';
-  return text;
-}
-
 class TarSource : public Source {
  public:
   TarSource(const std::filesystem::path& path, MemberRequest request)
-      : path_(path.string()), request_(std::move(request)), extensions_(request_.extensions()), archive_(archive_read_new()) {
+      : path_(path.string()),
+        request_(std::move(request)),
+        extensions_(request_.extensions()),
+        archive_(archive_read_new()) {
     archive_read_support_format_tar(archive_.get());
     archive_read_support_format_empty(archive_.get());
     archive_read_support_filter_gzip(archive_.get());
@@ -61,7 +56,7 @@ class TarSource : public Source {
     while (entry_) {
       const NameParts first = parts_;
       if (!is_safe_name(name_)) {
-        const std::string name = printable(name_);
+        const std::string name = printable_name(name_);
         advance();
         if (request_.wants_key(name)) return ReadResult{{name, {}, {}}, "an unsafe name"};
         continue;
@@ -76,7 +71,7 @@ class TarSource : public Source {
  private:
   [[noreturn]] void damaged() const {
     const char* reason = archive_error_string(archive_.get());
-    throw InputError(path_, last_name_.empty() ? "" : "after " + printable(last_name_),
+    throw InputError(path_, last_name_.empty() ? "" : "after " + printable_name(last_name_),
                      "is not a whole tar: " + std::string(reason ? reason : "unreadable"));
   }
 
@@ -114,7 +109,8 @@ class TarSource : public Source {
     if (!extensions_.contains(parts_.extension)) return "";
     if (members.bytes.contains(parts_.extension)) return "has ." + parts_.extension + " twice";
     const la_int64_t size = archive_entry_size(entry_);
-    if (size > kLongestMember) return "." + parts_.extension + " has " + std::to_string(size) + " bytes, more than 256 MB";
+    if (size > kLongestMember)
+      return "." + parts_.extension + " has " + std::to_string(size) + " bytes, more than 256 MB";
     std::string bytes(static_cast<std::size_t>(size), '\0');
     const la_ssize_t got = archive_read_data(archive_.get(), bytes.data(), bytes.size());
     if (got < 0 || static_cast<la_int64_t>(got) != size) {

@@ -41,7 +41,7 @@ Query picture_query(const BenchGenerateOptions& options, const Model& model) {
   return query;
 }
 
-double seconds_of(const Model& model, const Sampler& sampler, const Query& query, const BenchGenerateOptions& options) {
+double generation_seconds(const Model& model, const Sampler& sampler, const Query& query, const BenchGenerateOptions& options) {
   const Stopwatch watch;
   const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
   const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
@@ -63,7 +63,7 @@ void run_bench_generate(const BenchGenerateOptions& options) {
   const Sampler sampler(model.diffusion_model(), chosen);
   std::vector<double> seconds, rates;
   for (std::int64_t repeat = 0; repeat < options.repeats; ++repeat) {
-    seconds.push_back(seconds_of(model, sampler, query, options));
+    seconds.push_back(generation_seconds(model, sampler, query, options));
     rates.push_back(static_cast<double>(options.count) / seconds.back());
   }
   Facts facts{{"checkpoint", model.directory.string()},

@@ -15,7 +15,7 @@ struct BenchStartOptions {
   bool json = false;
 };
 
-std::vector<double> seconds_of(const std::vector<std::string>& command, std::int64_t repeats) {
+std::vector<double> start_seconds(const std::vector<std::string>& command, std::int64_t repeats) {
   std::vector<double> seconds;
   for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
     const Stopwatch watch;
@@ -31,8 +31,8 @@ void run_bench_start(const BenchStartOptions& options) {
   const std::string thing = options.thing.empty() ? (recipe_root() / "train" / "emoji4.toml").string() : options.thing;
   if (!std::filesystem::exists(thing)) throw InputError(thing, "", "there is no such file or directory");
   Facts facts{{"repeats", options.repeats}, {"inspected", thing}};
-  add_spread(facts, "help_seconds", seconds_of({program, "--help"}, options.repeats));
-  add_spread(facts, "inspect_seconds", seconds_of({program, "inspect", thing}, options.repeats));
+  add_spread(facts, "help_seconds", start_seconds({program, "--help"}, options.repeats));
+  add_spread(facts, "inspect_seconds", start_seconds({program, "inspect", thing}, options.repeats));
   print_facts(facts, options.json);
 }
 

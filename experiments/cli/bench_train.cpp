@@ -18,8 +18,8 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kProductSize = 2048;  // as the reference measures its roof
-constexpr int kProductRounds = 5;            // before every pair; the best of all is the roof
+constexpr std::int64_t kRoofSize = 2048;  // as the reference measures its roof
+constexpr int kRoofRounds = 5;            // before every pair; the best of all is the roof
 
 struct BenchTrainOptions {
   std::string preset = "tiny";
@@ -120,7 +120,7 @@ Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPee
   const c10::ScalarType dtype = ours.dtype();
   Figures figures;
   for (std::int64_t pair = 0; pair < options.pairs; ++pair) {
-    figures.roof_flops = std::max(figures.roof_flops, product_flops(dtype, kProductSize, kProductRounds));
+    figures.roof_flops = std::max(figures.roof_flops, product_flops(dtype, kRoofSize, kRoofRounds));
     figures.ours.push_back(ours.run(options.warmup, options.steps));
     figures.peak_bytes = peak_memory_bytes();
     if (peer) add_reference(figures, *peer, peer_run(options, dtype), options.compile);
@@ -132,7 +132,7 @@ Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPee
   return figures;
 }
 
-Facts facts_of(const BenchTrainOptions& options, const Figures& figures, OurSide& ours) {
+Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurSide& ours) {
   const BenchPreset preset = options.sizes();
   Facts facts{{"preset", preset.name},
               {"parameters", ours.parameters()},
@@ -165,7 +165,7 @@ void run_bench_train(const BenchTrainOptions& options) {
   const Machine machine = resolve_machine(options.machine);
   OurSide ours(preset, machine, options.machine.seed);
   const Figures figures = measure(options, ours, peer ? &*peer : nullptr);
-  print_facts(facts_of(options, figures, ours), options.json);
+  print_facts(bench_facts(options, figures, ours), options.json);
 }
 
 }  // namespace

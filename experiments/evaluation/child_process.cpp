@@ -72,12 +72,29 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
+// A process group of its own: Ctrl-C is for this program, which stops when the child is done.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 pid_t start_program(const std::vector<std::string>& arguments, const ChildStreams& streams) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   pid_t child = 0;
-  const int failure = posix_spawnp(&child, pointers[0], streams.get(), nullptr, pointers.data(), environ);
+  const OwnGroup group;
+  const int failure = posix_spawnp(&child, pointers[0], streams.get(), group.get(), pointers.data(), environ);
   if (failure != 0) throw IoError(arguments[0], "", std::string("cannot be started: ") + std::strerror(failure));
   return child;
 }

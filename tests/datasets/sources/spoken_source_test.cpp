@@ -9,6 +9,7 @@
 #include "datasets/sources/speech.h"
 #include "modalities/media/audio.h"
 #include "tests/datasets/small_data.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/message.h"
 #include "tests/support/scratch.h"
 
@@ -30,7 +31,8 @@ const Audio& speech_of(const Sample& sample) { return std::get<Audio>(sample.rol
 
 std::int64_t kept_sounds(const ScratchFolder& scratch) {
   std::int64_t count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch / "speech")) count += entry.path().extension() == ".wav";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch / "speech"))
+    count += entry.path().extension() == ".wav";
   return count;
 }
 
@@ -81,7 +83,7 @@ TEST(SpokenSource, TextIsNeverACommandNorAnOption) {
   EXPECT_FALSE(std::filesystem::exists(scratch / "made"));
 }
 
-TEST(SpokenSource, DamagedKeptSoundIsAnErrorOnceAndSpokenAgain) {
+TEST(SpokenSource, DamagedKeptSoundIsSpokenAgain) {
   const ScratchFolder scratch;
   SpeechOptions options;
   options.cache = (scratch / "speech").string();
@@ -90,8 +92,21 @@ TEST(SpokenSource, DamagedKeptSoundIsAnErrorOnceAndSpokenAgain) {
   const Speaker::Job kept = speaker.start("apple", "slt");
   EXPECT_EQ(kept.process, 0);
   write_file_atomically(kept.kept, "RIFF");
-  EXPECT_THAT(message_of<IoError>([&] { speaker.finish(kept, 16'000, "speech of apple"); }), HasSubstr("speech of apple"));
+  EXPECT_TRUE(speaker.finish(kept, 16'000, "apple").samples_N.equal(fine.samples_N));
   EXPECT_TRUE(speaker.finish(speaker.start("apple", "slt"), 16'000, "apple").samples_N.equal(fine.samples_N));
+}
+
+TEST(SpokenSource, SilenceIsTheTextsFaultAndAFullDiskIsTheMachines) {
+  const ScratchFolder scratch;
+  SpeechOptions options;
+  options.cache = (scratch / "speech").string();
+  const Speaker speaker(options, {"slt"});
+  EXPECT_THAT(message_of<InputError>([&] { speaker.finish(speaker.start("...", "slt"), 16'000, "speech of x"); }),
+              HasSubstr("speech of x: flite: made a sound that is silent"));
+  const FullDisk full(3000);
+  EXPECT_THAT(message_of<IoError>([&] { speaker.finish(speaker.start("apple", "slt"), 16'000, "speech of x"); }),
+              HasSubstr("flite: did not write the whole sound of speech of x; is the disk full?"));
+  EXPECT_EQ(kept_sounds(scratch), 1) << "the silent one";
 }
 
 TEST(SpokenSource, MissingProgramTellsThePackage) {
@@ -105,7 +120,8 @@ TEST(SpokenSource, MissingProgramTellsThePackage) {
 
 TEST(SpokenSource, UnknownVoiceSuggestsTheNearest) {
   const ScratchFolder scratch;
-  EXPECT_THAT(message_of<InputError>([&] { open_source(spoken_data(scratch, {"slts"}), "all"); }), HasSubstr("did you mean 'slt'"));
+  EXPECT_THAT(message_of<InputError>([&] { open_source(spoken_data(scratch, {"slts"}), "all"); }),
+              HasSubstr("did you mean 'slt'"));
 }
 
 TEST(TrimSilence, CutsTheEndsAndKeepsTheMargin) {

@@ -18,14 +18,16 @@ using testing::HasSubstr;
 
 MemberRequest captions() { return {{{"caption", caption_role()}}, {}}; }
 
-std::vector<ReadResult> read_members(const std::vector<TarMember>& members, TarForm form = TarForm::kUstar, bool gzip = false) {
+std::vector<ReadResult> read_members(const std::vector<TarMember>& members, TarForm form = TarForm::kUstar,
+                                     bool gzip = false) {
   const ScratchFolder scratch;
   write_tar(scratch / "set.tar", members, form, gzip);
   return read_all(*tar_source(scratch / "set.tar", captions()));
 }
 
 TEST(TarSource, NeighboursWithOneKeyMakeASample) {
-  const auto results = read_members({{"a.txt", "one\n", ""}, {"a.json", R"({"style": "x"})", ""}, {"b.json", R"({"caption": "two"})", ""}});
+  const auto results = read_members(
+      {{"a.txt", "one\n", ""}, {"a.json", R"({"style": "x"})", ""}, {"b.json", R"({"caption": "two"})", ""}});
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].sample.key, "a");
   EXPECT_EQ(caption_of(results[0].sample), "one");
@@ -51,7 +53,11 @@ TEST(TarSource, LongAndForeignNamesInEveryForm) {
 }
 
 TEST(TarSource, UnsafeNamesAreErrorsAndTheRestIsRead) {
-  const auto results = read_members({{"../up.txt", "x", ""}, {"/root.txt", "x", ""}, {"a/../../b.txt", "x", ""}, {"li\nne.txt", "x", ""}, {"fine.txt", "y", ""}});
+  const auto results = read_members({{"../up.txt", "x", ""},
+                                     {"/root.txt", "x", ""},
+                                     {"a/../../b.txt", "x", ""},
+                                     {"li\nne.txt", "x", ""},
+                                     {"fine.txt", "y", ""}});
   ASSERT_EQ(results.size(), 5u);
   for (std::size_t index = 0; index < 4; ++index) EXPECT_THAT(results[index].error, HasSubstr("unsafe name")) << index;
   EXPECT_EQ(caption_of(results[4].sample), "y");
@@ -62,7 +68,7 @@ TEST(TarSource, BadGroupsAreErrorsThatSayWhy) {
                                      {"twice.txt", "x", ""},
                                      {"twice.TXT", "y", ""},
                                      {"both.txt", "x", ""},
-                                     {"both.json", "{}", ""},
+                                     {"both.json", R"({"caption": "y"})", ""},
                                      {"none.json", "{}", ""},
                                      {"broken.json", "{", ""},
                                      {"list.json", "[]", ""},
@@ -72,8 +78,9 @@ TEST(TarSource, BadGroupsAreErrorsThatSayWhy) {
                                      {"both.txt", "again", ""}});
   std::vector<std::string> errors;
   for (const ReadResult& result : results) errors.push_back(result.error);
-  EXPECT_THAT(errors, testing::ElementsAre(HasSubstr("link"), HasSubstr(".txt twice"), HasSubstr("both .txt and .json"), HasSubstr("no field 'caption'"),
-                                           HasSubstr("not valid JSON"), HasSubstr("a JSON object"), HasSubstr("caption: must be a string"),
+  EXPECT_THAT(errors, testing::ElementsAre(HasSubstr("link"), HasSubstr(".txt twice"), HasSubstr("both .txt and .json"),
+                                           HasSubstr("no field 'caption'"), HasSubstr("not valid JSON"),
+                                           HasSubstr("a JSON object"), HasSubstr("caption: must be a string"),
                                            HasSubstr("bytes.txt"), HasSubstr("is empty"), HasSubstr("comes twice")));
 }
 

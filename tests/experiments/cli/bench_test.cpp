@@ -8,7 +8,7 @@
 #include "experiments/cli/bench_task.h"
 #include "experiments/cli/facts.h"
 #include "experiments/cli/measure.h"
-#include "tests/experiments/cli/program.h"
+#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
 #include "tests/support/message.h"
 
@@ -165,7 +165,7 @@ class BenchCommand : public testing::Test {
 
 TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
   write_reference("echo \"# $*\"; echo '{\"tokens/s\": 0.5, \"peak MiB\": 3}'");
-  const Outcome outcome = run_palimpsest(scratch, std::string(kShort) + "--json", kTree);
+  const CommandOutcome outcome = run_palimpsest(scratch, std::string(kShort) + "--json", kTree);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts facts = Facts::parse(outcome.out);
   for (const char* key : {"tokens_per_second", "roof_flops", "roof_fraction", "peak_bytes"}) {
@@ -183,10 +183,10 @@ TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
 }
 
 TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
-  const Outcome missing = run_palimpsest(scratch, kShort, kTree);
+  const CommandOutcome missing = run_palimpsest(scratch, kShort, kTree);
   EXPECT_EQ(missing.code, 2);
   EXPECT_THAT(missing.err, HasSubstr(".deps/peers/python: is missing: the reference is set up by './run bench'"));
-  const Outcome alone = run_palimpsest(scratch, std::string(kShort) + "--alone --json", kTree);
+  const CommandOutcome alone = run_palimpsest(scratch, std::string(kShort) + "--alone --json", kTree);
   ASSERT_EQ(alone.code, 0) << alone.err;
   const Facts facts = Facts::parse(alone.out);
   EXPECT_GT(facts.at("tokens_per_second").get<double>(), 0);
@@ -197,7 +197,7 @@ TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
 
 TEST_F(BenchCommand, RefusesWrongInput) {
   const auto expect = [this](const std::string& arguments, int code, const std::string& message) {
-    const Outcome outcome = run_palimpsest(scratch, "bench " + arguments, kTree);
+    const CommandOutcome outcome = run_palimpsest(scratch, "bench " + arguments, kTree);
     EXPECT_EQ(outcome.code, code) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
   };
@@ -214,7 +214,7 @@ TEST_F(BenchCommand, RefusesWrongInput) {
 
 TEST_F(BenchCommand, GeneratesPicturesForACaption) {
   write_checkpoint({scratch / "tiny"});
-  const Outcome outcome = run_palimpsest(
+  const CommandOutcome outcome = run_palimpsest(
       scratch, "bench generate tiny --count 2 --steps 3 --repeats 2 --device cpu --dtype fp32 --threads 1 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts facts = Facts::parse(outcome.out);
@@ -227,7 +227,7 @@ TEST_F(BenchCommand, GeneratesPicturesForACaption) {
 
 TEST_F(BenchCommand, StartsTheProgramAsAProcess) {
   scratch.write("mine.toml", "kind = 'backbone'\n");
-  const Outcome outcome = run_palimpsest(scratch, "bench start mine.toml --repeats 2 --json");
+  const CommandOutcome outcome = run_palimpsest(scratch, "bench start mine.toml --repeats 2 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts facts = Facts::parse(outcome.out);
   EXPECT_GT(facts.at("help_seconds").get<double>(), 0);

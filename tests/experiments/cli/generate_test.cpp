@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "modalities/media/image.h"
-#include "tests/experiments/cli/program.h"
+#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
 
 namespace palimpsest::test {
@@ -13,7 +13,7 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 // Runs `palimpsest generate CHECKPOINT arguments` inside the scratch folder.
-Outcome generate(const ScratchFolder& scratch, const std::string& arguments) {
+CommandOutcome generate(const ScratchFolder& scratch, const std::string& arguments) {
   return run_palimpsest(scratch, "generate tiny --device cpu --dtype fp32 --threads 1 " + arguments);
 }
 
@@ -25,7 +25,7 @@ class Generate : public testing::Test {
     save_png(Image{at::zeros({20, 30, 3}, at::kByte)}, scratch / "wide.png");
   }
   void expect_refused(const std::string& arguments, const std::string& message) {
-    const Outcome outcome = generate(scratch, arguments);
+    const CommandOutcome outcome = generate(scratch, arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
     EXPECT_FALSE(fs::exists(scratch / "out")) << arguments;
@@ -34,7 +34,7 @@ class Generate : public testing::Test {
 };
 
 TEST_F(Generate, MakesEveryWantedRoleAsFiles) {
-  const Outcome outcome =
+  const CommandOutcome outcome =
       generate(scratch, "--given caption='red apple' --want picture,speech --count 3 --out out --json --trace");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto report = nlohmann::json::parse(outcome.out);
@@ -59,7 +59,7 @@ TEST_F(Generate, SameSeedSameFilesWhateverTheCount) {
 }
 
 TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
-  const Outcome outcome = generate(
+  const CommandOutcome outcome = generate(
       scratch,
       "sampler.guidance=2 sampler.steps=5 --steps 2 --want caption --given picture=apple.png --out out --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
@@ -69,7 +69,7 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
 
 TEST_F(Generate, FillsAHoleAndReadsFiles) {
   scratch.write("words.txt", "a dog\n");
-  const Outcome outcome =
+  const CommandOutcome outcome =
       generate(scratch, "--given caption=@words.txt --given picture=apple.png --hole picture=0,0,0.5,1 --out out");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("picture-000.png"));
@@ -77,7 +77,7 @@ TEST_F(Generate, FillsAHoleAndReadsFiles) {
 }
 
 TEST_F(Generate, DryRunMakesNothing) {
-  const Outcome outcome = generate(scratch, "--want picture --count 4 --dry-run --out out");
+  const CommandOutcome outcome = generate(scratch, "--want picture --count 4 --dry-run --out out");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("would make 4 of picture in 3 steps"));
   EXPECT_FALSE(fs::exists(scratch / "out"));

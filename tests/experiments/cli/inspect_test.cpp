@@ -8,7 +8,7 @@
 #include "modalities/media/audio.h"
 #include "modalities/media/image.h"
 #include "pipelines/sampling/options.h"
-#include "tests/experiments/cli/program.h"
+#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
 
 namespace palimpsest::test {
@@ -36,7 +36,7 @@ void prepare_pictures(const ScratchFolder& scratch) {
                 "[data.splits.all]\n"
                 "[tokenizers.caption]\npath = 'tiny/tokenizers/caption'\nmax_tokens = 11\n"
                 "[tokenizers.picture]\npath = 'tiny/tokenizers/picture'\n");
-  const Outcome outcome =
+  const CommandOutcome outcome =
       run_palimpsest(scratch, "prepare prepare.toml --out shards --device cpu --dtype fp32 --threads 1");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
 }
@@ -55,14 +55,14 @@ class Inspect : public testing::Test {
   static const ScratchFolder& scratch() { return *shared_; }
 
   static Facts facts_of(const std::string& arguments) {
-    const Outcome outcome = run_palimpsest(scratch(), "inspect " + arguments + " --json");
+    const CommandOutcome outcome = run_palimpsest(scratch(), "inspect " + arguments + " --json");
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     const Facts facts = Facts::parse(outcome.out, nullptr, false);
     EXPECT_FALSE(facts.is_discarded()) << outcome.out;
     return facts;
   }
   static void expect_refused(const std::string& arguments, const std::string& message) {
-    const Outcome outcome = run_palimpsest(scratch(), "inspect " + arguments);
+    const CommandOutcome outcome = run_palimpsest(scratch(), "inspect " + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments << outcome.out;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -95,7 +95,7 @@ TEST_F(Inspect, ACheckpointTellsItsNetItsCanvasAndItsTokenizers) {
 }
 
 TEST_F(Inspect, TheSameIsReadableWithoutJson) {
-  const Outcome outcome = run_palimpsest(scratch(), "inspect tiny");
+  const CommandOutcome outcome = run_palimpsest(scratch(), "inspect tiny");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("kind        backbone\n"));
   EXPECT_THAT(outcome.out, HasSubstr("  role     modality  bound  elastic  first id  ids\n"));
@@ -168,7 +168,7 @@ TEST_F(Inspect, ADamagedShardIsNamedWithItsChunk) {
 }
 
 TEST_F(Inspect, AContactSheetShowsTheFirstRowsPicturesAndCaptions) {
-  const Outcome outcome =
+  const CommandOutcome outcome =
       run_palimpsest(scratch(), "inspect shards --contact-sheet sheet.png --tokenizers tiny --rows 10");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const at::Tensor pixels_HWC = load_image(scratch() / "sheet.png").pixels_HWC;
