@@ -8,8 +8,8 @@
 #include "experiments/cli/bench_task.h"
 #include "experiments/cli/facts.h"
 #include "experiments/cli/measure.h"
-#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
+#include "tests/support/command.h"
 #include "tests/support/message.h"
 
 namespace palimpsest::test {
