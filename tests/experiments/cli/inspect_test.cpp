@@ -7,6 +7,7 @@
 #include "experiments/evaluation/metric.h"
 #include "modalities/media/audio.h"
 #include "modalities/media/image.h"
+#include "pipelines/sampling/catalogue.h"
 #include "pipelines/sampling/options.h"
 #include "tests/pipelines/tiny_checkpoint.h"
 #include "tests/support/command.h"
@@ -228,18 +229,19 @@ TEST_F(Inspect, MediaFilesAreToldApartByContent) {
   EXPECT_EQ(text.at("lines"), 1);
 }
 
-TEST_F(Inspect, EveryPolicyOfTheSamplerIsListed) {
+TEST_F(Inspect, TheSamplersCatalogueIsListedAndHasEveryPolicy) {
   const Facts rows = facts_of("--samplers").at("samplers");
-  const auto listed = [&rows](const std::string& option, const std::string& value) {
-    return std::any_of(rows.begin(), rows.end(), [&](const Facts& row) {
-      return row.at("option") == option && (value.empty() || row.at("value") == value);
-    });
-  };
-  for (const std::string& name : enum_choices<UnmaskKind>()) EXPECT_TRUE(listed("unmask", name)) << name;
-  for (const std::string& name : enum_choices<TimeGridKind>()) EXPECT_TRUE(listed("grid", name)) << name;
-  for (const std::string& name : option_names<SamplerOptions>()) {
-    if (name == "steps" || name == "roles") continue;
-    EXPECT_TRUE(listed(name, "")) << name;
+  const std::vector<SamplerEntry> catalogue = sampler_catalogue();
+  ASSERT_EQ(rows.size(), catalogue.size());
+  for (std::size_t i = 0; i < catalogue.size(); ++i) {
+    const SamplerEntry& entry = catalogue[i];
+    EXPECT_EQ(rows.at(i),
+              Facts({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}}));
+  }
+  for (const std::string& name : enum_choices<UnmaskKind>()) {
+    EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [&](const Facts& row) {
+      return row.at("option") == "unmask" && row.at("value") == name;
+    })) << name;
   }
 }
 
