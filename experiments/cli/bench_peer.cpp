@@ -26,8 +26,8 @@ PythonPeer::PythonPeer()
 }
 
 std::vector<std::string> peer_arguments(const PeerRun& run) {
-  const BenchPreset& preset = find_bench_preset(run.preset);
-  std::vector<std::string> arguments{"--preset",  run.preset,
+  const BenchPreset& preset = run.preset;
+  std::vector<std::string> arguments{"--preset",  std::string(preset.name),
                                      "--length",  std::to_string(preset.length),
                                      "--batch",   std::to_string(preset.batch),
                                      "--vocab",   std::to_string(preset.vocabulary),

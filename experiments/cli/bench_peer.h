@@ -10,7 +10,8 @@
 namespace palimpsest {
 
 struct PeerRun {
-  std::string preset, dtype;  // dtype: fp32 or bf16
+  BenchPreset preset;
+  std::string dtype;  // fp32 or bf16
   std::int64_t threads = 1, steps = 10, warmup = 3, seed = 0;
   bool compiled = false;  // torch.compile of the trunk
 };

@@ -23,6 +23,7 @@ constexpr int kRoofRounds = 5;            // before every pair; the best of all 
 
 struct BenchTrainOptions {
   std::string preset = "tiny";
+  std::int64_t batch = 0;  // 0: the preset's
   std::int64_t pairs = 3, steps = 10, warmup = 3;
   bool alone = false, compile = false, json = false;
   MachineOptions machine;
@@ -31,7 +32,13 @@ struct BenchTrainOptions {
     machine.device = "cpu";
     machine.dtype = ComputeType::kBf16;
   }
+  BenchPreset sizes() const {
+    BenchPreset sizes = find_bench_preset(preset);
+    if (batch > 0) sizes.batch = batch;
+    return sizes;
+  }
   void validate() const {
+    if (batch < 0) throw InputError("command line", "--batch", "must not be negative");
     if (pairs < 1) throw InputError("command line", "--pairs", "must be at least 1");
     if (steps < 1) throw InputError("command line", "--steps", "must be at least 1");
     if (warmup < 0) throw InputError("command line", "--warmup", "must not be negative");
@@ -87,7 +94,7 @@ struct Figures {
 
 PeerRun peer_run(const BenchTrainOptions& options, c10::ScalarType dtype) {
   PeerRun run;
-  run.preset = options.preset;
+  run.preset = options.sizes();
   run.dtype = compute_name(dtype);
   run.threads = at::get_num_threads();
   run.steps = options.steps;
@@ -126,7 +133,7 @@ Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPee
 }
 
 Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurSide& ours) {
-  const BenchPreset& preset = find_bench_preset(options.preset);
+  const BenchPreset preset = options.sizes();
   Facts facts{{"preset", preset.name},
               {"parameters", ours.parameters()},
               {"length", preset.length},
@@ -151,7 +158,7 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
 
 void run_bench_train(const BenchTrainOptions& options) {
   options.validate();
-  const BenchPreset& preset = find_bench_preset(options.preset);
+  const BenchPreset preset = options.sizes();
   std::optional<PythonPeer> peer;
   if (!options.alone) peer.emplace();
   catch_interrupts();
@@ -170,6 +177,7 @@ void add_bench_train(CLI::App& bench) {
       "Example:\n  palimpsest bench train --preset small --json\n"
       "Figures are medians over the pairs, with the lowest and highest; './run bench' sets the reference up.");
   command->add_option("--preset", options->preset, "tiny, small or base")->capture_default_str();
+  command->add_option("--batch", options->batch, "rows a step, 0 for the preset's")->capture_default_str();
   command->add_option("--pairs", options->pairs, "how often both sides are measured, in turn")->capture_default_str();
   command->add_option("--steps", options->steps, "timed steps of a measurement")->capture_default_str();
   command->add_option("--warmup", options->warmup, "steps before them")->capture_default_str();

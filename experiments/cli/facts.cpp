@@ -1,6 +1,7 @@
 #include "experiments/cli/facts.h"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
@@ -23,8 +24,9 @@ bool is_table(const Facts& value) { return value.is_array() && !value.empty() &&
 bool is_single(const Facts& value) { return !is_table(value) && (!value.is_object() || value.empty()); }
 
 std::string number_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
+  const bool whole = std::abs(value) >= 1000 || value == std::floor(value);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), whole && std::abs(value) < 1e15 ? "%.0f" : "%.4g", value);
   return text.data();
 }
 

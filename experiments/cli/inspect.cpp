@@ -86,8 +86,8 @@ void run_inspect(const InspectCommand& command) {
 
 Facts inspect_samplers() {
   Facts rows = Facts::array();
-  for (const CatalogueEntry& entry : sampler_catalogue()) {
-    rows.push_back({{"option", entry.option}, {"value", entry.name}, {"does", entry.summary}, {"paper", entry.paper}});
+  for (const SamplerEntry& entry : sampler_catalogue()) {
+    rows.push_back({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}});
   }
   return {{"samplers", rows}};
 }

@@ -2,7 +2,7 @@
 
 namespace palimpsest {
 
-std::vector<CatalogueEntry> sampler_catalogue() {
+std::vector<SamplerEntry> sampler_catalogue() {
   return {
       {"unmask", "confidence", "every mask draws an id, and the most confident draws of each role are written",
        "MaskGIT, arXiv 2202.04200, section 3.2"},

@@ -1,4 +1,4 @@
-// What the sampler can be made of, for people: every choice with one line and its paper.
+// The catalogue of the sampler's policies: one line and one paper each, in one place.
 #pragma once
 
 #include <string>
@@ -6,14 +6,14 @@
 
 namespace palimpsest {
 
-struct CatalogueEntry {
-  std::string option;   // key of [sampler]
-  std::string name;     // value of it; "" for a number
-  std::string summary;  // one line
-  std::string paper;    // where it is from; "" for what is nobody's
+struct SamplerEntry {
+  std::string group;  // the key of [sampler] that takes the name, such as `unmask`; for numbers the key itself
+  std::string name;   // its value; for numbers empty
+  std::string line;   // what it chooses
+  std::string paper;  // where it comes from; empty where it is the plain way
 };
 
-// Every policy and setting there is, in the order of SamplerOptions. A new one adds its line in catalogue.cpp.
-std::vector<CatalogueEntry> sampler_catalogue();
+// Every value of every enum of SamplerOptions, and every number that is a method, in the order of the options.
+std::vector<SamplerEntry> sampler_catalogue();
 
 }  // namespace palimpsest

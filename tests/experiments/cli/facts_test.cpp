@@ -10,6 +10,7 @@ TEST(Facts, SingleValuesStandInTwoColumnsAndTablesBelow) {
   const Facts facts{{"kind", "backbone"},
                     {"step_count", 20},
                     {"share", 0.25},
+                    {"rate", 12345.678},
                     {"whole", true},
                     {"missing", nullptr},
                     {"sizes", {8, 8}},
@@ -20,6 +21,7 @@ TEST(Facts, SingleValuesStandInTwoColumnsAndTablesBelow) {
             "kind        backbone\n"
             "step count  20\n"
             "share       0.25\n"
+            "rate        12346\n"
             "whole       yes\n"
             "missing     -\n"
             "sizes       8, 8\n"

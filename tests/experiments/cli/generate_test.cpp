@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "modalities/media/image.h"
-#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
+#include "tests/support/command.h"
 
 namespace palimpsest::test {
 namespace {
