@@ -33,10 +33,12 @@ void silence_library() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 void check(bool fine, const char* what) { TORCH_CHECK(fine, "Hdf5Writer: libhdf5 failed to ", what); }
 
+// The oldest form of a file: its superblock has no checksum. That of the later ones is wrong in what H5Fget_file_image gives, for the
+// library (1.10) clears the flag of an open file there and leaves the sum as it was.
 hid_t memory_access() {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, kGrowth, false);
-  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
   return access;
 }
 
