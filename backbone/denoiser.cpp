@@ -3,7 +3,8 @@
 namespace palimpsest {
 
 NoisyCanvas NoisyCanvas::to(c10::Device device) const {
-  return {canvas.to(device), t_BL.to(device), masked_BL.to(device)};
+  return {canvas.to(device), t_BL.to(device), masked_BL.to(device),
+          weight_BL.defined() ? weight_BL.to(device) : at::Tensor()};
 }
 
 at::Tensor Denoiser::features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) {

@@ -13,9 +13,10 @@ namespace palimpsest {
 
 // A canvas after noise.
 struct NoisyCanvas {
-  TokenCanvas canvas;    // tokens_BL are the noisy ids
-  at::Tensor t_BL;       // float32 in [0,1], 0 = clean (frozen positions are 0)
-  at::Tensor masked_BL;  // bool: corrupted, to be predicted
+  TokenCanvas canvas;         // tokens_BL are the noisy ids
+  at::Tensor t_BL;            // float32 in [0,1], 0 = clean (frozen positions are 0)
+  at::Tensor masked_BL;       // bool: to be predicted. Masked; for processes that swap ids, all that noise could hit
+  at::Tensor weight_BL = {};  // float32 loss weight of how the noise was drawn; undefined where all are 1
 
   NoisyCanvas to(c10::Device device) const;
 };

@@ -3,22 +3,26 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "base/errors.h"
+#include "base/interrupt.h"
 #include "pipelines/sampling/times.h"
 
 namespace palimpsest {
 
 void ScoringOptions::validate() const {
-  if (times < 2 || times % 2 != 0) {
-    throw InputError("", "times", "must be even and at least 2, got " + std::to_string(times));
-  }
+  if (times < 1) throw InputError("", "times", "must be at least 1, got " + std::to_string(times));
   if (rows < 1) throw InputError("", "rows", "must be at least 1, got " + std::to_string(rows));
 }
 
 double Bound::Part::nats_per_token() const { return tokens == 0 ? 0 : nats / static_cast<double>(tokens); }
 double Bound::Part::bits_per_token() const { return nats_per_token() / std::numbers::ln2; }
+double Bound::Part::bits_per_dimension(std::int64_t dimensions) const {
+  TORCH_CHECK(dimensions > 0, "bits_per_dimension: there must be dimensions, got ", dimensions);
+  return nats / std::numbers::ln2 / static_cast<double>(dimensions);
+}
 
 at::Tensor ScoreMatrix::pointwise_information_QC(bool hidden_prior) const {
   return log_prob_QC - (hidden_prior ? log_prior_C : log_mean_prior_C);
@@ -90,7 +94,7 @@ MaskDraw draw_mask(const at::Tensor& scored_L, const ScoringOptions& options, st
   const at::Tensor position_N = scored_L.nonzero().view({-1});
   const std::int64_t total = position_N.numel();
   const std::int64_t pair = std::min(k, options.times - 1 - k);
-  const bool mirrored = k != pair;
+  const bool mirrored = k != pair;  // the middle of an odd number is alone
   const RandomKey key =
       RandomKey::root(static_cast<std::uint64_t>(options.seed)).fold("score").fold(static_cast<std::uint64_t>(pair));
   const double offset = mirrored ? 1.0 - key.fold("time").uniform(0) : key.fold("time").uniform(0);
@@ -124,8 +128,9 @@ NoisyCanvas mask_rows(const ScoringRows& rows, const DiffusionModel& model, cons
   return noisy;
 }
 
-// Weighted negative log-probabilities float64 [B,L] of one draw, 0 where nothing is masked or counted.
-at::Tensor draw_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const MaskDraw& draw) {
+// Draw k of the absorbing process: weighted negative log-probabilities float64 [B,L], 0 where nothing is masked or
+// counted.
+at::Tensor mask_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const MaskDraw& draw) {
   const at::Tensor wanted_BL = rows.counted_BL.logical_and(draw.masked_L);
   at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
   const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
@@ -137,36 +142,97 @@ at::Tensor draw_nats_BL(const ScoringRows& rows, const DiffusionModel& model, co
   return nats_BL;
 }
 
-// Means over all draws by position, and over the members of each mirrored pair by document.
+// The model's process as it is, nothing given but what is frozen, over all times.
+DiffusionOptions whole_process(const DiffusionModel& model) {
+  DiffusionOptions options = model.diffusion.for_validation();
+  options.conditional = 0;
+  options.times.one_per = TimeCoupling::kDocument;
+  options.schedule.floor = 0;
+  for (auto& [modality, schedule] : options.schedules) schedule.floor = 0;
+  return options;
+}
+
+// Draw k of any process: the integrand of its bound, float64 [B,L]. Every document has the noise of sample k of a block
+// of K.
+at::Tensor process_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const ScoringOptions& options,
+                           std::int64_t k) {
+  const RandomKey key = RandomKey::root(static_cast<std::uint64_t>(options.seed)).fold("score");
+  const DiffusionOptions process = whole_process(model);
+  const NoiseSource source{key, std::vector<std::int64_t>(static_cast<std::size_t>(rows.clean.rows()), k),
+                           options.times};
+  const NoisyCanvas noisy = corrupt(rows.clean, rows.schema, process, source);
+  const at::Tensor wanted_BL = rows.counted_BL.logical_and(noisy.masked_BL);
+  at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
+  const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
+  if (position_M.numel() == 0) return nats_BL;
+  const TokenCanvas clean = rows.clean.to(model.device);
+  const NoisyCanvas there = noisy.to(model.device);
+  const Prediction prediction{clean, there, rows.schema, position_M.to(model.device)};
+  const at::Tensor nats_M = position_terms(*model.denoiser, prediction, process).nats_M;
+  nats_BL.view({-1}).index_copy_(0, position_M, nats_M.cpu().to(at::kDouble));
+  return nats_BL;
+}
+
+// Draws that are independent of one another come in groups: mirrored pairs, or single ones.
+struct DrawGroups {
+  std::int64_t times = 1;
+  bool paired = true;
+
+  std::int64_t count() const { return paired ? (times + 1) / 2 : times; }
+  std::int64_t of(std::int64_t k) const { return paired ? std::min(k, times - 1 - k) : k; }
+  // Share of the draws that each has, float64 [G].
+  at::Tensor shares_G() const {
+    at::Tensor shares_G = at::zeros({count()}, at::kDouble);
+    for (std::int64_t k = 0; k < times; ++k) shares_G[of(k)] += 1.0 / static_cast<double>(times);
+    return shares_G;
+  }
+};
+
+// Means over all draws by position, and what each group of draws adds to the mean of each modality.
 struct RowNats {
   at::Tensor nats_BL;
-  at::Tensor pair_nats_BP;
+  at::Tensor group_nats_BGK;
+  at::Tensor shares_G;
 };
 
 RowNats estimate(const ScoringRows& rows, const DiffusionModel& model, const ScoringOptions& options) {
   const at::NoGradGuard no_grad;
-  const std::int64_t pairs = options.times / 2;
-  RowNats result{at::zeros(rows.scored_BL.sizes(), at::kDouble), at::zeros({rows.clean.rows(), pairs}, at::kDouble)};
+  const bool absorbing = model.diffusion.process.kind == ProcessKind::kAbsorbing;
+  const DrawGroups groups{options.times, absorbing};
+  const std::int64_t modalities = rows.schema.vocabulary().num_modalities();
+  const at::Tensor modality_LK = at::one_hot(rows.schema.modality_L(), modalities).to(at::kDouble);
+  RowNats result{at::zeros(rows.scored_BL.sizes(), at::kDouble),
+                 at::zeros({rows.clean.rows(), groups.count(), modalities}, at::kDouble), groups.shares_G()};
   for (std::int64_t k = 0; k < options.times; ++k) {
-    const at::Tensor nats_BL = draw_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k));
+    stop_if_interrupted();
+    const at::Tensor nats_BL = absorbing ? mask_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k))
+                                         : process_nats_BL(rows, model, options, k);
     result.nats_BL.add_(nats_BL, 1.0 / static_cast<double>(options.times));
-    result.pair_nats_BP.select(1, std::min(k, options.times - 1 - k)).add_(nats_BL.sum(1), 0.5);
+    result.group_nats_BGK.select(1, groups.of(k))
+        .add_(nats_BL.matmul(modality_LK), 1.0 / static_cast<double>(options.times));
   }
   return result;
 }
 
+// Of a sum of groups' contributions: with G groups of shares w, sqrt(G/(G-1) sum (contribution - w total)^2).
+double standard_error(const at::Tensor& contribution_G, const at::Tensor& shares_G) {
+  const auto groups = static_cast<double>(shares_G.numel());
+  if (groups < 2) return std::numeric_limits<double>::infinity();
+  const at::Tensor left_G = contribution_G - shares_G * contribution_G.sum();
+  return std::sqrt(groups / (groups - 1) * left_G.square().sum().item<double>());
+}
+
 Bound bound_of(const ScoringRows& rows, const RowNats& nats, std::int64_t row) {
   Bound bound;
-  const at::Tensor pair_P = nats.pair_nats_BP[row];
-  bound.nats = pair_P.mean().item<double>();
-  const auto pairs = static_cast<double>(pair_P.numel());
-  bound.standard_error =
-      pairs < 2 ? std::numeric_limits<double>::infinity() : pair_P.std(true).item<double>() / std::sqrt(pairs);
+  const at::Tensor group_nats_GK = nats.group_nats_BGK[row];
+  bound.nats = group_nats_GK.sum().item<double>();
+  bound.standard_error = standard_error(group_nats_GK.sum(1), nats.shares_G);
   for (std::int64_t modality = 0; modality < rows.schema.vocabulary().num_modalities(); ++modality) {
     const at::Tensor own_L = rows.counted_BL[row].logical_and(rows.schema.modality_L().eq(modality));
     if (!own_L.any().item<bool>()) continue;
     bound.by_modality[rows.schema.vocabulary().space(modality).modality] = {
-        nats.nats_BL[row].masked_select(own_L).sum().item<double>(), own_L.sum().item<std::int64_t>()};
+        nats.nats_BL[row].masked_select(own_L).sum().item<double>(), own_L.sum().item<std::int64_t>(),
+        standard_error(group_nats_GK.select(1, modality), nats.shares_G)};
   }
   return bound;
 }

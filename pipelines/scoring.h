@@ -13,14 +13,14 @@
 namespace palimpsest {
 
 struct ScoringOptions {
-  std::int64_t times = 16;     // K: draws of how many and which positions are masked; even, they come in mirrored pairs
+  std::int64_t times = 16;     // K: draws of how many and which positions are noised; any number
   std::int64_t rows = 64;      // of one network call
   bool count_filling = false;  // count the `end` filling after the first `end` too
   std::int64_t seed = 0;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
-    visitor("times", self.times, "Monte Carlo draws of the bound, an even number");
+    visitor("times", self.times, "Monte Carlo draws of the bound");
     visitor("rows", self.rows, "canvas rows of one network call");
     visitor("count_filling", self.count_filling, "count the end filling after the first end too");
     visitor("seed", self.seed, "seed of the masks");
@@ -36,13 +36,18 @@ struct ScoredDocument {
 
 struct Bound {
   double nats = 0;  // upper bound estimate of -log p(scored | given), of the whole document
-  double standard_error =
-      0;  // of `nats`, from the spread over mirrored pairs; on the large side, for the draws are stratified
+  // Of `nats`, from the spread over mirrored pairs of draws (over single draws where noise is not masks); on the large
+  // side, for the draws are stratified. Infinite where there is but one to spread over.
+  double standard_error = 0;
   struct Part {
     double nats = 0;
     std::int64_t tokens = 0;
+    double standard_error = 0;  // of `nats`, likewise
     double nats_per_token() const;
     double bits_per_token() const;
+    // Of the data that the tokens stand for, such as a picture's rows x columns x channels. An upper bound only as far
+    // as the tokenizer loses nothing.
+    double bits_per_dimension(std::int64_t dimensions) const;
   };
   std::map<std::string, Part> by_modality;
 };
@@ -52,8 +57,10 @@ struct Bound {
 //   E_{n ~ U{1..L}, |S| = n} [ L/n sum_{l in S} -log p(x_l | x_{not S}) ]     (LLaDA, arXiv 2502.09992)
 // and this is a bound for any other denoiser too: an autoregressive model of random order (arXiv 2110.02037). The
 // network is told each modality's time of the share n/L. n is stratified over its range, and draws k and K-1-k use
-// mirrored uniforms, so that together they mask nearly every position once. The draws depend on seed and position only:
-// all documents of a call share them (common random numbers).
+// mirrored uniforms, so that together they mask nearly every position once; of an odd K the middle one is alone. The
+// draws depend on seed and position only: all documents of a call share them (common random numbers).
+//
+// Models of other processes are scored by their own bound (elbo.h) at K stratified times, one for all modalities.
 std::vector<Bound> likelihood_bounds(const DiffusionModel& model, const std::vector<ScoredDocument>& documents,
                                      const ScoringOptions& options);
 

@@ -2,13 +2,24 @@
 
 #include <span>
 
-#include "backbone/diffusion/times.h"
+#include "backbone/diffusion/pattern_draw.h"
+#include "backbone/diffusion/role_noise.h"
 
 namespace palimpsest {
 
 namespace {
 
 enum class Fate { kNoised, kGiven, kHidden };
+
+// One document's draws. Twins share all but `twin`: the second has the complement of the first one's masks.
+struct DocumentDraw {
+  RandomKey key;
+  const double* times_K = nullptr;
+  bool twin = false;
+};
+
+// Whose losses are weighed: times that are not uniform, and twins.
+bool has_weights(const DiffusionOptions& options) { return options.complementary || !options.times.density.empty(); }
 
 std::vector<NoiseSchedule> schedules_of(const Vocabulary& vocabulary, const DiffusionOptions& options) {
   std::vector<NoiseSchedule> schedules;
@@ -27,6 +38,8 @@ class Corruptor {
         options_(options),
         source_(source),
         schedules_(schedules_of(schema.vocabulary(), options)),
+        patterns_(options.patterns, schema.vocabulary()),
+        absorbing_(options.process.kind == ProcessKind::kAbsorbing),
         length_(clean.length()) {
     noisy_.canvas = clean;
     noisy_.canvas.tokens_BL = clean.tokens_BL.clone();
@@ -39,11 +52,19 @@ class Corruptor {
     frozen_ = frozen_BL_.data_ptr<bool>();
     t_ = noisy_.t_BL.data_ptr<float>();
     masked_ = noisy_.masked_BL.data_ptr<bool>();
+    TORCH_CHECK(!source.objects_BL.defined() ||
+                    (source.objects_BL.sizes() == clean.tokens_BL.sizes() && source.objects_BL.is_contiguous()),
+                "corrupt: objects have the canvas's shape, contiguous, got ", source.objects_BL.sizes());
+    if (has_weights(options)) {
+      noisy_.weight_BL = at::ones_like(noisy_.t_BL);
+      weight_ = noisy_.weight_BL.data_ptr<float>();
+    }
+    coordinates_BLA_ = clean.coordinates_BLA.contiguous();
+    legal_class_BL_ = clean.legal_class_BL.contiguous();
   }
 
   NoisyCanvas run() && {
-    const at::Tensor times_BK = stratified_times_BK(source_.key.fold("times"), source_.global_indices, source_.block,
-                                                    schema_.vocabulary().num_modalities());
+    const at::Tensor times_BK = draw_times_BK();
     const std::span<const Span> spans = noisy_.canvas.spans;
     std::size_t document = 0;
     for (std::size_t begin = 0, end = 0; begin < spans.size(); begin = end, ++document) {
@@ -51,9 +72,12 @@ class Corruptor {
         ++end;
       TORCH_CHECK(document < source_.global_indices.size(), "corrupt: one global index a document, got ",
                   source_.global_indices.size());
-      const auto index = static_cast<std::uint64_t>(source_.global_indices[document]);
-      corrupt_document(spans.subspan(begin, end - begin), source_.key.fold("document").fold(index),
-                       times_BK.data_ptr<double>() + static_cast<std::int64_t>(document) * times_BK.size(1));
+      const std::int64_t index = source_.global_indices[document];
+      const auto sample = static_cast<std::uint64_t>(options_.sample_of(index));
+      corrupt_document(spans.subspan(begin, end - begin),
+                       {source_.key.fold("document").fold(sample),
+                        times_BK.data_ptr<double>() + static_cast<std::int64_t>(document) * times_BK.size(1),
+                        options_.complementary && index % 2 == 1});
     }
     TORCH_CHECK(document == source_.global_indices.size(), "corrupt: ", document, " documents but ",
                 source_.global_indices.size(), " global indices");
@@ -61,20 +85,31 @@ class Corruptor {
   }
 
  private:
+  // Uniform times of every document, float64 [documents,K]; twins have the same.
+  at::Tensor draw_times_BK() const {
+    TORCH_CHECK(!options_.complementary || source_.block % 2 == 0, "corrupt: pairs need an even block, got ",
+                source_.block);
+    std::vector<std::int64_t> samples;
+    for (const std::int64_t index : source_.global_indices) samples.push_back(options_.sample_of(index));
+    return uniform_times_BK(options_.times, source_.key.fold("times"), samples,
+                            source_.block / (options_.complementary ? 2 : 1), schema_.vocabulary().num_modalities());
+  }
+
   std::int64_t first(const Span& span) const { return span.row * length_ + span.begin; }
 
-  // Has the role anything to learn from? Absent roles are all mask, frozen ones are given already.
+  // Is there anything to learn from? Absent roles are all mask, frozen ones are given already.
+  bool can_be_noised(std::int64_t i) const { return visible_[i] && !frozen_[i] && tokens_[i] != kMaskId; }
   bool can_be_noised(const Span& span) const {
     for (std::int64_t i = first(span); i < first(span) + span.length; ++i) {
-      if (visible_[i] && !frozen_[i] && tokens_[i] != kMaskId) return true;
+      if (can_be_noised(i)) return true;
     }
     return false;
   }
 
-  void corrupt_document(std::span<const Span> spans, RandomKey key, const double* times_K) {
-    const std::vector<Fate> fates = draw_fates(spans, key);
+  void corrupt_document(std::span<const Span> spans, const DocumentDraw& draw) {
+    const std::vector<Fate> fates = draw_fates(spans, draw.key);
     for (std::size_t s = 0; s < spans.size(); ++s) {
-      if (fates[s] == Fate::kNoised) noise(spans[s], key, times_K[schema_.modality_of(spans[s].role)]);
+      if (fates[s] == Fate::kNoised) noise(spans[s], draw);
       if (fates[s] == Fate::kHidden) hide(spans[s]);
     }
   }
@@ -105,35 +140,73 @@ class Corruptor {
     }
   }
 
-  void noise(const Span& span, RandomKey key, double uniform_time) {
-    const NoiseSchedule& schedule = schedules_[static_cast<std::size_t>(schema_.modality_of(span.role))];
-    const double t = schedule.options().floor + (1 - schedule.options().floor) * uniform_time;
-    const double masked_share = 1 - schedule.alpha(t);
-    const RandomKey role_key = key.fold("mask").fold(static_cast<std::uint64_t>(span.role));
+  // Ranks of the positions that can be noised, in order; none where each is drawn for itself.
+  std::vector<double> pattern_ranks(const Span& span, RandomKey document_key, RandomKey role_key) const {
+    const std::int64_t modality = schema_.modality_of(span.role);
+    if (!patterns_.any(modality)) return {};
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t offset = 0; offset < span.length; ++offset) {
+      if (can_be_noised(first(span) + offset)) offsets.push_back(offset);
+    }
+    if (offsets.empty()) return {};
+    const std::int32_t* coordinates = coordinates_BLA_.data_ptr<std::int32_t>() + first(span) * kAxes;
+    const RandomKey modality_key = document_key.fold("pattern").fold(static_cast<std::uint64_t>(modality));
+    const std::int64_t* objects =
+        source_.objects_BL.defined() ? source_.objects_BL.const_data_ptr<std::int64_t>() + first(span) : nullptr;
+    return patterns_.ranks({offsets, coordinates, &schema_.role(span.role), role_key, modality_key, objects}, modality);
+  }
+
+  void noise(const Span& span, const DocumentDraw& draw) {
+    const std::int64_t modality = schema_.modality_of(span.role);
+    const RoleNoise noise =
+        role_noise(schedules_[static_cast<std::size_t>(modality)], options_, draw.times_K[modality], draw.twin);
+    const RandomKey role_key = draw.key.fold("mask").fold(static_cast<std::uint64_t>(span.role));
+    const std::vector<double> ranks = pattern_ranks(span, draw.key, role_key);
+    auto rank = ranks.begin();
     for (std::int64_t offset = 0, i = first(span); offset < span.length; ++offset, ++i) {
       if (frozen_[i]) continue;
-      if (!visible_[i] || tokens_[i] == kMaskId) {
+      if (!can_be_noised(i)) {
         visible_[i] = false;
         continue;
       }
-      t_[i] = static_cast<float>(t);
-      masked_[i] = role_key.uniform(static_cast<std::uint64_t>(offset)) < masked_share;
-      if (masked_[i]) tokens_[i] = kMaskId;
+      const double drawn = ranks.empty() ? role_key.uniform(static_cast<std::uint64_t>(offset)) : *rank++;
+      t_[i] = static_cast<float>(noise.t);
+      if (weight_ != nullptr) weight_[i] = static_cast<float>(noise.weight);
+      const bool hit = (drawn < noise.hit) != noise.complement;
+      masked_[i] = hit || !absorbing_;
+      if (hit)
+        tokens_[i] = absorbing_
+                         ? kMaskId
+                         : noise_id(i, noise.level, role_key.fold("id").uniform(static_cast<std::uint64_t>(offset)));
     }
+  }
+
+  // What noise makes of position i: the mask in its share of the hits, else any id that is legal there.
+  std::int64_t noise_id(std::int64_t i, const NoiseLevel<double>& level, double uniform) const {
+    const double beyond_mask = uniform * level.hit - level.mask;
+    if (beyond_mask < 0) return kMaskId;
+    const LegalClass& legal = schema_.vocabulary().legal_class(legal_class_BL_.data_ptr<std::int64_t>()[i]);
+    const std::int64_t num_ids = legal.range.size() + (legal.with_end ? 1 : 0);
+    const auto drawn = static_cast<std::int64_t>(beyond_mask / (level.hit - level.mask) * static_cast<double>(num_ids));
+    const std::int64_t place = std::min(drawn, num_ids - 1);
+    return place == legal.range.size() ? kEndId : legal.range.begin + place;
   }
 
   const CanvasSchema& schema_;
   const DiffusionOptions& options_;
   const NoiseSource& source_;
   std::vector<NoiseSchedule> schedules_;
+  PatternDraw patterns_;
+  bool absorbing_;
   std::int64_t length_;
   NoisyCanvas noisy_;
-  at::Tensor frozen_BL_;
+  at::Tensor frozen_BL_, coordinates_BLA_, legal_class_BL_;
   std::int64_t* tokens_;
   bool* visible_;
   const bool* frozen_;
   float* t_;
   bool* masked_;
+  float* weight_ = nullptr;
 };
 
 }  // namespace

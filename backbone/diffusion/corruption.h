@@ -15,12 +15,16 @@ struct NoiseSource {
   RandomKey key;
   std::vector<std::int64_t> global_indices;
   std::int64_t block = 1;
+  at::Tensor objects_BL = {};  // int64, which object of the document a position is part of, 0 for none; undefined where
+                               // the data has no boxes
 };
 
-// Picks given roles (conditional, hide_given), draws times, masks. Each position's draw belongs to its document, role
-// and place in the role, so that a document gets the same noise alone, in any batch and packed. Frozen, given, hidden,
-// absent and padding positions have t = 0 and are never masked with loss; hidden and absent roles are invisible. Works
-// on the CPU, returns on the canvas's device.
+// Picks given roles (conditional, hide_given), draws times and patterns, masks or swaps ids. Each position's draw
+// belongs to its document, role and place in the role, so that a document gets the same noise alone, in any batch and
+// packed (patterns of stretches see how long a packed role is). Frozen, given, hidden, absent and padding positions
+// have t = 0 and are never noised; hidden and absent roles are invisible. With complementary masks, global indices 2j
+// and 2j+1 are the twins of sample j (DiffusionOptions::sample_of), and blocks are even. Works on the CPU, returns on
+// the canvas's device.
 NoisyCanvas corrupt(const TokenCanvas& clean, const CanvasSchema& schema, const DiffusionOptions& options,
                     const NoiseSource& source);
 NoisyCanvas corrupt(const TokenCanvas& clean, const CanvasSchema& schema, const DiffusionOptions& options,

@@ -1,4 +1,4 @@
-// What the recipe's table [diffusion] says: schedules, the objective's weights, how roles are given in training.
+// What the recipe's table [diffusion] says: process, schedules, times, patterns, objective, how roles are given.
 #pragma once
 
 #include <array>
@@ -6,7 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "backbone/diffusion/objective_options.h"
+#include "backbone/diffusion/pattern_options.h"
+#include "backbone/diffusion/process.h"
 #include "backbone/diffusion/schedule.h"
+#include "backbone/diffusion/times.h"
 
 namespace palimpsest {
 
@@ -24,6 +28,11 @@ struct DiffusionOptions {
   double conditional = 0.8;  // share of documents with at least one role given clean
   double hide_given = 0.1;   // probability that a given role is hidden whole: masked and invisible, no loss
   double end_weight = 1.0;   // loss weight of `end` filling in elastic roles after the first
+  ProcessOptions process;
+  TimesOptions times;
+  PatternMixture patterns;  // empty: iid
+  ObjectiveOptions objective;
+  bool complementary = false;  // each document twice in a row, the second time masked where the first was not
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -34,11 +43,23 @@ struct DiffusionOptions {
     visitor("conditional", self.conditional, "share of documents with at least one role given clean");
     visitor("hide_given", self.hide_given, "probability that a given role is hidden whole (condition dropout)");
     visitor("end_weight", self.end_weight, "loss weight of the end filling after the first end");
+    visitor("process", self.process, "what noise makes of a token");
+    visitor("times", self.times, "how noise times are drawn");
+    visitor("patterns", self.patterns, "which positions are noised together, by name; none: each for itself");
+    visitor("objective", self.objective, "what is made of a prediction");
+    visitor("complementary", self.complementary, "documents come twice, masked where the other is not");
   }
   void validate() const;
 
   NoiseSchedule schedule_of(const std::string& modality) const;
   double weight_of(const std::string& modality) const;
+
+  // The sample that a global index stands for: each has two of them when masks are complementary.
+  std::int64_t sample_of(std::int64_t global_index) const { return complementary ? global_index / 2 : global_index; }
+
+  // The same model's bound, plainly estimated: iid masks, uniform stratified times, no pairs, no training objective but
+  // the parametrisation of the logits. For validation, whose figures are comparable only then.
+  DiffusionOptions for_validation() const;
 };
 
 }  // namespace palimpsest

@@ -14,12 +14,14 @@ using torch::autograd::variable_list;
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& logits_MR, const at::Tensor& targets_M) {
     const at::Tensor logits = logits_MR.contiguous(), targets = targets_M.contiguous();
-    const at::Tensor log_sum_exp_M = at::empty({logits.size(0)}, logits.options()),
+    const at::Tensor log_sum_exp_M = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat)),
                      nll_M = at::empty_like(log_sum_exp_M);
-    for_each_chunk(logits.size(0), [&](std::int64_t, loops::Rows range) {
-      loops::cross_entropy_forward({logits.const_data_ptr<float>(), targets.const_data_ptr<std::int64_t>(), nullptr,
-                                    log_sum_exp_M.data_ptr<float>(), nll_M.data_ptr<float>(), logits.size(1)},
-                                   range);
+    with_number(logits.scalar_type(), [&]<class N>(N) {
+      const loops::CrossEntropyForward<N> arrays{numbers<N>(logits), targets.const_data_ptr<std::int64_t>(),
+                                                 log_sum_exp_M.data_ptr<float>(), nll_M.data_ptr<float>(),
+                                                 logits.size(1)};
+      for_each_chunk(logits.size(0),
+                     [&](std::int64_t, loops::Rows range) { loops::cross_entropy_forward(arrays, range); });
     });
     context->save_for_backward({logits, targets, log_sum_exp_M});
     return nll_M;
@@ -28,11 +30,15 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &logits = saved[0], &targets = saved[1], &log_sum_exp_M = saved[2];
     const at::Tensor grad_nll_M = grads[0].contiguous(), grad_logits = at::empty_like(logits);
-    for_each_chunk(logits.size(0), [&](std::int64_t, loops::Rows range) {
-      loops::cross_entropy_backward(
-          {logits.const_data_ptr<float>(), targets.const_data_ptr<std::int64_t>(), grad_nll_M.const_data_ptr<float>(),
-           log_sum_exp_M.data_ptr<float>(), grad_logits.data_ptr<float>(), logits.size(1)},
-          range);
+    with_number(logits.scalar_type(), [&]<class N>(N) {
+      const loops::CrossEntropyBackward<N> arrays{numbers<N>(logits),
+                                                  targets.const_data_ptr<std::int64_t>(),
+                                                  log_sum_exp_M.const_data_ptr<float>(),
+                                                  grad_nll_M.const_data_ptr<float>(),
+                                                  mutable_numbers<N>(grad_logits),
+                                                  logits.size(1)};
+      for_each_chunk(logits.size(0),
+                     [&](std::int64_t, loops::Rows range) { loops::cross_entropy_backward(arrays, range); });
     });
     return {grad_logits, at::Tensor()};
   }

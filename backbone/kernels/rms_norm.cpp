@@ -11,63 +11,84 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Gradient of the norm plus that of the sum: one pass over the rows.
-variable_list norm_gradients(const variable_list& saved, const at::Tensor& grad_normed, const at::Tensor& grad_sum) {
+// The rows' norms in `type`, of x, or of x + delta when there is a delta, whose sum is then given too.
+struct Normed {
+  at::Tensor sum_ND, normed_ND, scale_N;
+};
+Normed norm_rows(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, c10::ScalarType type) {
+  const std::int64_t width = x.size(-1), rows = x.numel() / width;
+  const Normed result{delta.defined() ? at::empty_like(x) : at::Tensor(), at::empty(x.sizes(), x.options().dtype(type)),
+                      at::empty({rows}, x.options())};
+  with_number(type, [&]<class N>(N) {
+    const loops::NormForward<N> arrays{numbers<float>(x),
+                                       numbers<N>(delta),
+                                       numbers<float>(weight),
+                                       mutable_numbers<float>(result.sum_ND),
+                                       mutable_numbers<N>(result.normed_ND),
+                                       mutable_numbers<float>(result.scale_N),
+                                       width,
+                                       static_cast<float>(kNormEpsilon)};
+    for_each_chunk(rows, [&](std::int64_t, loops::Rows range) { loops::norm_forward(arrays, range); });
+  });
+  return result;
+}
+
+// Gradient of the norm plus that of the sum, one pass over the rows: of x, of the weight, and of delta when there was
+// one.
+variable_list norm_gradients(const variable_list& saved, const at::Tensor& grad_normed, const at::Tensor& grad_sum,
+                             bool with_delta) {
   const at::Tensor &x = saved[0], &weight = saved[1], &scale = saved[2];
   const std::int64_t width = x.size(-1), rows = x.numel() / width;
   const at::Tensor grad_in = grad_normed.contiguous();
   const at::Tensor grad_through = grad_sum.defined() ? grad_sum.contiguous() : at::Tensor();
-  const at::Tensor grad_x = at::empty_like(x);
+  const at::Tensor grad_x = at::empty_like(x), grad_delta = with_delta ? at::empty_like(grad_in) : at::Tensor();
   const at::Tensor grad_weights = at::zeros({num_chunks(rows), width}, x.options());
-  for_each_chunk(rows, [&](std::int64_t chunk, loops::Rows range) {
-    loops::norm_backward(
-        {x.const_data_ptr<float>(), weight.const_data_ptr<float>(), scale.const_data_ptr<float>(),
-         grad_in.const_data_ptr<float>(), grad_through.defined() ? grad_through.const_data_ptr<float>() : nullptr,
-         grad_x.data_ptr<float>(), grad_weights.data_ptr<float>() + chunk * width, width},
-        range);
+  with_number(grad_in.scalar_type(), [&]<class N>(N) {
+    const loops::NormBackward<N> arrays{numbers<float>(x),
+                                        numbers<float>(weight),
+                                        numbers<float>(scale),
+                                        numbers<N>(grad_in),
+                                        numbers<float>(grad_through),
+                                        mutable_numbers<float>(grad_x),
+                                        mutable_numbers<N>(grad_delta),
+                                        mutable_numbers<float>(grad_weights),
+                                        width};
+    for_each_chunk(rows, [&](std::int64_t chunk, loops::Rows range) {
+      loops::NormBackward<N> mine = arrays;
+      mine.grad_weight_D += chunk * width;
+      loops::norm_backward(mine, range);
+    });
   });
-  return {grad_x, grad_weights.sum(0)};
+  return {grad_x, grad_weights.sum(0), grad_delta};
 }
 
 struct NormFunction : torch::autograd::Function<NormFunction> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight) {
-    const at::Tensor rows_x = x.contiguous(), normed = at::empty_like(rows_x);
-    const std::int64_t width = x.size(-1), rows = x.numel() / width;
-    const at::Tensor scale = at::empty({rows}, x.options());
-    for_each_chunk(rows, [&](std::int64_t, loops::Rows range) {
-      loops::norm_forward({rows_x.const_data_ptr<float>(), nullptr, weight.const_data_ptr<float>(), nullptr,
-                           normed.data_ptr<float>(), scale.data_ptr<float>(), width, static_cast<float>(kNormEpsilon)},
-                          range);
-    });
-    context->save_for_backward({rows_x, weight, scale});
-    return normed;
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            c10::ScalarType type) {
+    const at::Tensor rows_x = x.contiguous();
+    const Normed result = norm_rows(rows_x, {}, weight, type);
+    context->save_for_backward({rows_x, weight, result.scale_N});
+    return result.normed_ND;
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    return norm_gradients(context->get_saved_variables(), grads[0], {});
+    const variable_list found = norm_gradients(context->get_saved_variables(), grads[0], {}, false);
+    return {found[0], found[1], at::Tensor()};
   }
 };
 
+// delta and the norm are of one type.
 struct AddNormFunction : torch::autograd::Function<AddNormFunction> {
   static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& delta,
                                const at::Tensor& weight) {
-    const at::Tensor rows_x = x.contiguous(), rows_delta = delta.contiguous();
-    const at::Tensor sum = at::empty_like(rows_x), normed = at::empty_like(rows_x);
-    const std::int64_t width = x.size(-1), rows = x.numel() / width;
-    const at::Tensor scale = at::empty({rows}, x.options());
-    for_each_chunk(rows, [&](std::int64_t, loops::Rows range) {
-      loops::norm_forward({rows_x.const_data_ptr<float>(), rows_delta.const_data_ptr<float>(),
-                           weight.const_data_ptr<float>(), sum.data_ptr<float>(), normed.data_ptr<float>(),
-                           scale.data_ptr<float>(), width, static_cast<float>(kNormEpsilon)},
-                          range);
-    });
-    context->save_for_backward({sum, weight, scale});
-    return {sum, normed};
+    const Normed result = norm_rows(x.contiguous(), delta.contiguous(), weight, delta.scalar_type());
+    context->save_for_backward({result.sum_ND, weight, result.scale_N});
+    return {result.sum_ND, result.normed_ND};
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     if (!grads[1].defined()) return {grads[0], grads[0], at::zeros_like(saved[1])};
-    const variable_list found = norm_gradients(saved, grads[1], grads[0]);
-    return {found[0], found[0], found[1]};
+    const variable_list found = norm_gradients(saved, grads[1], grads[0], true);
+    return {found[0], found[2], found[1]};
   }
 };
 
@@ -79,17 +100,23 @@ at::Tensor plain_rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D) {
   return x * scale_N1 * weight_D;
 }
 
-at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D) {
-  return loops_take(x_ND) ? NormFunction::apply(x_ND, weight_D) : plain_rms_norm(x_ND, weight_D);
+at::Tensor rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, c10::ScalarType type) {
+  const bool fused = x_ND.device().is_cpu() && x_ND.scalar_type() == at::kFloat && loops_take(type);
+  if (fused) return NormFunction::apply(x_ND, weight_D, type);
+  const at::Tensor normed_ND = plain_rms_norm(x_ND, weight_D);
+  return x_ND.scalar_type() == at::kDouble ? normed_ND : normed_ND.to(type);
 }
 
-SumAndNorm add_rms_norm(const at::Tensor& x_ND, const at::Tensor& delta_ND, const at::Tensor& weight_D) {
-  if (loops_take(x_ND) && loops_take(delta_ND)) {
+SumAndNorm add_rms_norm(const at::Tensor& x_ND, const at::Tensor& delta_ND, const at::Tensor& weight_D,
+                        c10::ScalarType type) {
+  const bool fused =
+      x_ND.device().is_cpu() && x_ND.scalar_type() == at::kFloat && delta_ND.scalar_type() == type && loops_take(type);
+  if (fused) {
     const variable_list both = AddNormFunction::apply(x_ND, delta_ND, weight_D);
     return {both[0], both[1]};
   }
   const at::Tensor sum_ND = x_ND + delta_ND;
-  return {sum_ND, rms_norm(sum_ND, weight_D)};
+  return {sum_ND, rms_norm(sum_ND, weight_D, type)};
 }
 
 }  // namespace palimpsest

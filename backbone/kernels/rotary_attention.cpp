@@ -26,52 +26,63 @@ struct HeadGroup {
   const at::Tensor& projected;
   const at::Tensor &cos, &sin, &weight;  // weight undefined: no norm
 
-  loops::RotateArrays arrays() const {
-    return {projected.const_data_ptr<float>() + first,
-            cos.const_data_ptr<float>(),
-            sin.const_data_ptr<float>(),
-            weight.defined() ? weight.const_data_ptr<float>() : nullptr,
-            nullptr,
-            nullptr,
-            nullptr,
-            projected.size(-1),
-            heads,
-            width,
-            static_cast<float>(kNormEpsilon)};
-  }
+  std::int64_t rows() const { return projected.size(0) * projected.size(1); }
 
+  // float32, whatever the type of the projection.
   at::Tensor rotated_BLHE() const {
-    const at::Tensor out = at::empty({projected.size(0), projected.size(1), heads, width}, projected.options());
-    loops::RotateArrays group = arrays();
-    group.out = out.data_ptr<float>();
-    for_each_chunk(projected.size(0) * projected.size(1),
-                   [&](std::int64_t, loops::Rows range) { loops::rotate_forward(group, range); });
+    const at::Tensor out = at::empty({projected.size(0), projected.size(1), heads, width}, cos.options());
+    with_number(projected.scalar_type(), [&]<class N>(N) {
+      const loops::RotateForward<N> arrays{numbers<N>(projected) + first,
+                                           numbers<float>(cos),
+                                           numbers<float>(sin),
+                                           numbers<float>(weight),
+                                           mutable_numbers<float>(out),
+                                           projected.size(-1),
+                                           heads,
+                                           width,
+                                           static_cast<float>(kNormEpsilon)};
+      for_each_chunk(rows(), [&](std::int64_t, loops::Rows range) { loops::rotate_forward(arrays, range); });
+    });
     return out;
   }
 
   // Writes the group's part of grad_projected; returns the gradient of the norm's weight (undefined without one).
   at::Tensor backward(const at::Tensor& grad_BHLE, const at::Tensor& grad_projected) const {
     const at::Tensor grad_BLHE = grad_BHLE.transpose(1, 2).contiguous();
-    const std::int64_t rows = projected.size(0) * projected.size(1);
     const at::Tensor grad_weights =
-        weight.defined() ? at::zeros({num_chunks(rows), width}, projected.options()) : at::Tensor();
-    loops::RotateArrays group = arrays();
-    group.grad_out_NHE = grad_BLHE.const_data_ptr<float>();
-    group.out = grad_projected.data_ptr<float>() + first;
-    for_each_chunk(rows, [&](std::int64_t chunk, loops::Rows range) {
-      loops::RotateArrays mine = group;
-      if (grad_weights.defined()) mine.grad_weight_E = grad_weights.data_ptr<float>() + chunk * width;
-      loops::rotate_backward(mine, range);
+        weight.defined() ? at::zeros({num_chunks(rows()), width}, cos.options()) : at::Tensor();
+    with_number(projected.scalar_type(), [&]<class N>(N) {
+      const loops::RotateBackward<N> arrays{numbers<N>(projected) + first,
+                                            numbers<float>(cos),
+                                            numbers<float>(sin),
+                                            numbers<float>(weight),
+                                            numbers<float>(grad_BLHE),
+                                            mutable_numbers<N>(grad_projected) + first,
+                                            mutable_numbers<float>(grad_weights),
+                                            projected.size(-1),
+                                            heads,
+                                            width,
+                                            static_cast<float>(kNormEpsilon)};
+      for_each_chunk(rows(), [&](std::int64_t chunk, loops::Rows range) {
+        loops::RotateBackward<N> mine = arrays;
+        if (mine.grad_weight_E) mine.grad_weight_E += chunk * width;
+        loops::rotate_backward(mine, range);
+      });
     });
     return grad_weights.defined() ? grad_weights.sum(0) : at::Tensor();
   }
 };
 
+at::Tensor values_of(const at::Tensor& projected_BLP, std::int64_t heads, std::int64_t width) {
+  return projected_BLP.unflatten(-1, {3, heads, width}).select(2, 2).to(at::kFloat);
+}
+
 std::optional<at::Tensor> if_defined(const at::Tensor& x) {
   return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
 }
 
-// Between the loops stands ATen's blocked attention for the CPU, which wants as many key heads as query heads.
+// Between the loops stands ATen's blocked attention for the CPU, in float32: in bfloat16 it sets up a library call for
+// every block of every head, which costs more than the products. It wants as many key heads as query heads.
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& projected_BLP,
                             const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
@@ -82,20 +93,20 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const std::int64_t H = inputs.heads, E = projected.size(-1) / (3 * H);
     const at::Tensor query_BHLE = HeadGroup{0, H, E, projected, cos, sin, query_norm_E}.rotated_BLHE().transpose(1, 2);
     const at::Tensor key_BHLE = HeadGroup{H * E, H, E, projected, cos, sin, key_norm_E}.rotated_BLHE().transpose(1, 2);
-    const at::Tensor value_BHLE = projected.unflatten(-1, {3, H, E}).select(2, 2).transpose(1, 2);
+    const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
     const auto [mixed_BHLE, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
         query_BHLE, key_BHLE, value_BHLE, 0.0, false, if_defined(inputs.mask));
     context->save_for_backward(
         {projected, query_norm_E, key_norm_E, cos, sin, inputs.mask, query_BHLE, key_BHLE, mixed_BHLE, log_sum_exp});
-    return mixed_BHLE.transpose(1, 2).flatten(2);
+    return mixed_BHLE.transpose(1, 2).flatten(2).to(projected.scalar_type());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query_BHLE = saved[6];
     const std::int64_t H = query_BHLE.size(1), E = query_BHLE.size(3);
-    const at::Tensor value_BHLE = projected.unflatten(-1, {3, H, E}).select(2, 2).transpose(1, 2);
-    const at::Tensor grad_BHLE = grads[0].unflatten(-1, {H, E}).transpose(1, 2);
+    const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
+    const at::Tensor grad_BHLE = grads[0].to(at::kFloat).unflatten(-1, {H, E}).transpose(1, 2);
     const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         grad_BHLE, query_BHLE, saved[7], value_BHLE, saved[8], saved[9], 0.0, false, if_defined(saved[5]));
     const at::Tensor grad_projected = at::empty_like(projected);
@@ -124,7 +135,8 @@ at::Tensor plain_rotary_attention(const at::Tensor& projected_BLP, const Attenti
 }
 
 at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs) {
-  if (!loops_take(projected_BLP) || inputs.heads != inputs.key_value_heads)
+  const std::int64_t width = projected_BLP.size(-1) / (inputs.heads + 2 * inputs.key_value_heads);
+  if (!loops_take(projected_BLP) || inputs.heads != inputs.key_value_heads || width > loops::kWidestHead)
     return plain_rotary_attention(projected_BLP, inputs);
   return AttentionFunction::apply(projected_BLP, if_defined(inputs.query_norm_E), if_defined(inputs.key_norm_E),
                                   inputs);

@@ -18,8 +18,9 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
     std::vector<std::int64_t> sizes = in.sizes().vec();
     sizes.back() = width;
     const at::Tensor out = at::empty(sizes, in.options());
-    for_each_chunk(rows, [&](std::int64_t, loops::Rows range) {
-      loops::swiglu_forward({in.const_data_ptr<float>(), nullptr, out.data_ptr<float>(), width}, range);
+    with_number(in.scalar_type(), [&]<class N>(N) {
+      const loops::SwigluArrays<N> arrays{numbers<N>(in), nullptr, mutable_numbers<N>(out), width};
+      for_each_chunk(rows, [&](std::int64_t, loops::Rows range) { loops::swiglu_forward(arrays, range); });
     });
     context->save_for_backward({in});
     return out;
@@ -28,9 +29,9 @@ struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
     const at::Tensor in = context->get_saved_variables()[0], grad_out = grads[0].contiguous(),
                      grad_in = at::empty_like(in);
     const std::int64_t width = in.size(-1) / 2, rows = in.numel() / (2 * width);
-    for_each_chunk(rows, [&](std::int64_t, loops::Rows range) {
-      loops::swiglu_backward(
-          {in.const_data_ptr<float>(), grad_out.const_data_ptr<float>(), grad_in.data_ptr<float>(), width}, range);
+    with_number(in.scalar_type(), [&]<class N>(N) {
+      const loops::SwigluArrays<N> arrays{numbers<N>(in), numbers<N>(grad_out), mutable_numbers<N>(grad_in), width};
+      for_each_chunk(rows, [&](std::int64_t, loops::Rows range) { loops::swiglu_backward(arrays, range); });
     });
     return {grad_in};
   }

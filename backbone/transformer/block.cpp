@@ -7,12 +7,6 @@
 
 namespace palimpsest {
 
-namespace {
-
-constexpr double kInitDeviation = 0.02;
-
-}  // namespace
-
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key) {
   const std::string prefix = "blocks." + std::to_string(index) + ".";
   const double residual = kInitDeviation / std::sqrt(2.0 * static_cast<double>(options.layers));
@@ -39,15 +33,15 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType
   return at::linear(x.to(compute_type), weight.to(compute_type));
 }
 
-SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D) {
-  if (stream.delta_ND.defined()) return add_rms_norm(stream.x_ND, stream.delta_ND, weight_D);
-  return {stream.x_ND, rms_norm(stream.x_ND, weight_D)};
+SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D, c10::ScalarType type) {
+  if (stream.delta_ND.defined()) return add_rms_norm(stream.x_ND, stream.delta_ND, weight_D, type);
+  return {stream.x_ND, rms_norm(stream.x_ND, weight_D, type)};
 }
 
 Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
                    const Stream& stream, const at::Tensor& rows_M) {
   const c10::ScalarType type = around.compute_type;
-  SumAndNorm before = norm_stream(stream, block.norm1_D);
+  SumAndNorm before = norm_stream(stream, block.norm1_D, type);
   const at::Tensor projected_BLP = linear(before.normed_ND, block.qkv_PD, type).unflatten(0, {around.rows, -1});
   const AttentionInputs inputs{options.heads,    options.key_value_heads, block.query_norm_E,
                                block.key_norm_E, around.rotation,         around.mask};
@@ -56,7 +50,7 @@ Stream apply_block(const Block& block, const TransformerOptions& options, const 
     mixed_ND = pick_rows(mixed_ND, rows_M);
     before.sum_ND = pick_rows(before.sum_ND, rows_M);
   }
-  const SumAndNorm between = norm_stream({before.sum_ND, linear(mixed_ND, block.out_DD, type)}, block.norm2_D);
+  const SumAndNorm between = norm_stream({before.sum_ND, linear(mixed_ND, block.out_DD, type)}, block.norm2_D, type);
   const at::Tensor hidden_NF = swiglu(linear(between.normed_ND, block.gate_up_2FD, type));
   return {between.sum_ND, linear(hidden_NF, block.down_DF, type)};
 }

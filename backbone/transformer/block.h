@@ -21,6 +21,9 @@ struct Block {
 // smaller by sqrt(2 layers), so that the stream's variance does not grow with depth (GPT-2).
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key);
 
+// Of the normal law that weights are drawn from.
+inline constexpr double kInitDeviation = 0.02;
+
 // What a forward pass shares among its blocks.
 struct Surroundings {
   std::int64_t rows = 0;  // B
@@ -40,8 +43,8 @@ struct Stream {
 Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
                    const Stream& stream, const at::Tensor& rows_M);
 
-// The norm of the whole stream, and the stream.
-SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D);
+// The norm of the whole stream, in `type`, and the stream.
+SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D, c10::ScalarType type);
 
 // x W^T in the compute type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, c10::ScalarType compute_type);

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "backbone/transformer/attention.h"
+#include "backbone/transformer/digits.h"
 
 namespace palimpsest {
 
 namespace {
 
-constexpr double kInitDeviation = 0.02;
 constexpr auto kDepth = static_cast<std::int64_t>(Axis::kDepth);
 
 std::int64_t greatest_depth(const CanvasSchema& schema) {
@@ -38,6 +38,10 @@ Transformer::Transformer(const TransformerOptions& options, const CanvasSchema& 
     return parameters_.add(name, normal_init(key, name, {rows, options_.width}, kInitDeviation));
   };
   embed_VD_ = table("embed.weight", vocabulary_size_);
+  if (!options_.digits.empty()) {
+    digits_VK_ = digit_marks_VK(schema.vocabulary(), options_.digits);
+    digit_embed_KD_ = table("digit_embed.weight", digits_VK_.size(1));
+  }
   if (schema.num_roles() > 1) role_embed_ = table("role_embed.weight", schema.num_roles());
   if (greatest_depth(schema) > 0) depth_embed_ = table("depth_embed.weight", greatest_depth(schema) + 1);
   if (options_.time_conditioning) {
@@ -49,8 +53,16 @@ Transformer::Transformer(const TransformerOptions& options, const CanvasSchema& 
   head_VD_ = options_.tied ? embed_VD_ : table("head.weight", vocabulary_size_);
 }
 
+// An id of a grid is its own embedding and those of its digits: what is learned of one id serves its neighbours, in and
+// out.
+at::Tensor Transformer::rows_RD(const at::Tensor& table_VD, const std::vector<IdRange>& ranges) const {
+  const at::Tensor own_RD = select_ranges(table_VD, ranges, 0);
+  if (!digit_embed_KD_.defined() || !table_VD.is_same(embed_VD_)) return own_RD;
+  return own_RD + at::matmul(select_ranges(digits_VK_, ranges, 0), digit_embed_KD_);
+}
+
 at::Tensor Transformer::embed_BLD(const NoisyCanvas& noisy) const {
-  at::Tensor x_BLD = at::embedding(embed_VD_, noisy.canvas.tokens_BL);
+  at::Tensor x_BLD = at::embedding(rows_RD(embed_VD_, {IdRange{0, vocabulary_size_}}), noisy.canvas.tokens_BL);
   if (role_embed_.defined()) x_BLD = x_BLD + at::embedding(role_embed_, noisy.canvas.role_BL);
   if (depth_embed_.defined())
     x_BLD = x_BLD + at::embedding(depth_embed_, noisy.canvas.coordinates_BLA.select(2, kDepth));
@@ -63,17 +75,18 @@ at::Tensor Transformer::embed_BLD(const NoisyCanvas& noisy) const {
 
 at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   rotary_.to(noisy.canvas.coordinates_BLA.device());
+  if (digits_VK_.defined()) digits_VK_ = digits_VK_.to(noisy.canvas.coordinates_BLA.device());
   const Surroundings around{noisy.canvas.rows(), rotary_.at(noisy.canvas.coordinates_BLA), attention_mask(noisy.canvas),
                             compute_type_};
   Stream stream{embed_BLD(noisy).flatten(0, 1), {}};
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     stream = apply_block(blocks_[i], options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
   }
-  return norm_stream(stream, norm_D_).normed_ND.to(compute_type_);
+  return norm_stream(stream, norm_D_, compute_type_).normed_ND;
 }
 
 at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) {
-  return linear(features_MD, select_ranges(head_VD_, ranges, 0), compute_type_);
+  return linear(features_MD, rows_RD(head_VD_, ranges), compute_type_);
 }
 
 at::Tensor Transformer::logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) {

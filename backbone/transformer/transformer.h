@@ -1,6 +1,6 @@
 // The shared backbone: a bidirectional transformer over mixed canvases.
 //
-// Shapes: B rows, L positions, D width, V vocabulary, M chosen positions, R ids of some ranges.
+// Shapes: B rows, L positions, D width, V vocabulary, K digits, M chosen positions, R ids of some ranges.
 #pragma once
 
 #include "backbone/denoiser.h"
@@ -33,13 +33,17 @@ class Transformer : public Denoiser {
 
  private:
   at::Tensor embed_BLD(const NoisyCanvas& noisy) const;
+  // Rows of a table of ids, with the embeddings of their digits added where the table has them.
+  at::Tensor rows_RD(const at::Tensor& table_VD, const std::vector<IdRange>& ranges) const;
 
   TransformerOptions options_;
   std::int64_t vocabulary_size_;
   ParameterSet parameters_;
   c10::ScalarType compute_type_ = c10::ScalarType::Float;
   RotaryTable rotary_;
-  at::Tensor embed_VD_, role_embed_, depth_embed_, time_in_, time_out_;  // the last four undefined when not used
+  at::Tensor digits_VK_;  // which digits each id is written in; undefined without
+  at::Tensor embed_VD_, digit_embed_KD_, role_embed_, depth_embed_, time_in_,
+      time_out_;  // all but the first undefined when not used
   std::vector<Block> blocks_;
   at::Tensor norm_D_, head_VD_;  // the head is embed_VD_ when tied
 };

@@ -1,6 +1,10 @@
 // What the recipe's table [backbone] says.
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "base/options.h"
 
 namespace palimpsest {
@@ -13,7 +17,10 @@ struct TransformerOptions {
   std::int64_t hidden = 0;           // SwiGLU width; 0: 8/3 of the width, rounded up to a multiple of 64
   bool qk_norm = true;               // RMS-normalise queries and keys before rotation (arXiv 2302.05442)
   bool tied = true;                  // one matrix for input and output
-  bool time_conditioning = false;    // adds an embedding of each position's noise time
+  // By modality, the levels of the grid that its ids number, least significant first: such ids share embeddings of
+  // their digits.
+  std::map<std::string, std::vector<std::int64_t>> digits;
+  bool time_conditioning = false;  // adds an embedding of each position's noise time
   double rope_base = 10'000.0;
 
   template <class Self, class Visitor>
@@ -25,6 +32,7 @@ struct TransformerOptions {
     visitor("hidden", self.hidden, "SwiGLU width, 0 for 8/3 of the width rounded up to a multiple of 64");
     visitor("qk_norm", self.qk_norm, "RMS-normalise queries and keys");
     visitor("tied", self.tied, "one matrix for input embedding and output head");
+    visitor("digits", self.digits, "levels of a modality's quantizer: its ids share embeddings of their digits");
     visitor("time_conditioning", self.time_conditioning, "embed each position's noise time");
     visitor("rope_base", self.rope_base, "base of the rotary frequencies");
   }

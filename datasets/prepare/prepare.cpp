@@ -108,7 +108,8 @@ class SplitPreparation {
       if (row.split == split_) ++done[row.key];
     }
     const auto source = open_source(options_.data, split_, prepared_roles(options_), done);
-    const auto total = static_cast<std::int64_t>(Split(options_.data.splits.at(split_)).keys().size());
+    const SplitOptions& split = options_.data.splits.at(split_);
+    const auto total = static_cast<std::int64_t>(Split(split).keys().size()) * (1 + split.variation.copies);
     Progress progress("preparing " + split_, total, "samples", index_);
     while (!ended_) {
       prepare_shard(*source, progress);

@@ -7,7 +7,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kManifestFormat = 1;
 
 std::vector<std::string> chunk_sums(std::string_view bytes) {
   std::vector<std::string> sums;
@@ -71,7 +71,7 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   }
   try {
     const auto json = nlohmann::json::parse(read_file(path));
-    if (json.at("format") != kFormat) throw InputError("", "format", "is not " + std::to_string(kFormat));
+    if (json.at("format") != kManifestFormat) throw InputError("", "format", "is not " + std::to_string(kManifestFormat));
     Manifest manifest{json.at("settings"), json.at("ledger_bytes"), {}, {}};
     for (const auto& [name, tokens] : json.at("roles").items()) manifest.roles.emplace(name, RoleTokens::from_json(tokens));
     for (const auto& [name, split] : json.at("splits").items()) manifest.splits.emplace(name, split_from_json(split));
@@ -87,7 +87,7 @@ void write_manifest(const std::filesystem::path& directory, const Manifest& mani
   nlohmann::json roles = nlohmann::json::object(), splits = nlohmann::json::object();
   for (const auto& [name, tokens] : manifest.roles) roles[name] = tokens.to_json();
   for (const auto& [name, split] : manifest.splits) splits[name] = to_json(split);
-  const nlohmann::json json = {{"format", kFormat}, {"settings", manifest.settings}, {"ledger_bytes", manifest.ledger_bytes},
+  const nlohmann::json json = {{"format", kManifestFormat}, {"settings", manifest.settings}, {"ledger_bytes", manifest.ledger_bytes},
                                {"roles", roles},    {"splits", splits}};
   write_file_atomically(directory / kManifestName, json.dump(1) + "\n");
 }

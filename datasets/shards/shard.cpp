@@ -7,7 +7,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kShardFormat = 1;
 constexpr const char* kAttribute = "palimpsest";
 
 at::Tensor to_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
@@ -76,7 +76,7 @@ nlohmann::json describe(const Shard& shard) {
   nlohmann::json roles = nlohmann::json::object();
   for (const auto& [name, role] : shard.roles) roles[name] = role.tokens.to_json();
   return {
-      {"format", kFormat}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}, {"roles", roles}};
+      {"format", kShardFormat}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}, {"roles", roles}};
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ Shard parse_shard(std::string_view bytes, const std::string& name) {
   const Hdf5Reader reader(bytes, name);
   try {
     const auto description = nlohmann::json::parse(reader.read_attribute(kAttribute));
-    if (description.at("format") != kFormat) throw InputError(name, "format", "is not " + std::to_string(kFormat));
+    if (description.at("format") != kShardFormat) throw InputError(name, "format", "is not " + std::to_string(kShardFormat));
     Shard shard{description.at("split"), description.at("source"), {}, {}, {}};
     const auto rows = description.at("rows").get<std::int64_t>();
     if (rows < 0) throw InputError(name, "rows", "must not be negative");

@@ -48,6 +48,14 @@ void RoleOptions::validate() const {
   if (sample_rate < 1000 || sample_rate > 192'000) throw InputError("", "sample_rate", "must lie in 1000..192000");
 }
 
+void VariationOptions::validate() const {
+  if (copies < 0 || copies > 1000) throw InputError("", "copies", "must lie in 0..1000");
+  if (!(shift >= 0.0 && shift < 1.0)) throw InputError("", "shift", "must lie in 0..1");
+  if (!(scale >= 0.0 && scale < 2.0)) throw InputError("", "scale", "must lie in 0..2");
+  if (!(turn >= 0.0 && turn <= 180.0)) throw InputError("", "turn", "must lie in 0..180 degrees");
+  if (!(tone >= 0.0 && tone < 2.0)) throw InputError("", "tone", "must lie in 0..2");
+}
+
 void SplitOptions::validate() const {
   if (!(0.0 <= from && from < to && to <= 1.0)) throw InputError("", "from", "0 <= from < to <= 1 is needed");
 }

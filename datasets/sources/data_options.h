@@ -38,11 +38,31 @@ struct RoleOptions {
   MediaForm form() const { return {kind, sample_rate, rows, columns, fit}; }
 };
 
+// [data.splits.SPLIT.variation]: each sample again and again, never quite the same.
+struct VariationOptions {
+  std::int64_t copies = 0;  // variants of each sample besides itself
+  double shift = 0.06;      // of the picture's side, at most, either way
+  double scale = 0.12;      // natural logarithm, at most, either way
+  double turn = 8.0;        // degrees, at most, either way
+  double tone = 0.25;       // natural logarithm of gamma and of saturation, at most, either way
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("copies", self.copies, "variants of each sample besides itself");
+    visitor("shift", self.shift, "greatest shift, as a share of the picture's side");
+    visitor("scale", self.scale, "greatest scaling, as a natural logarithm");
+    visitor("turn", self.turn, "greatest turn, degrees");
+    visitor("tone", self.tone, "greatest gamma and saturation, as a natural logarithm");
+  }
+  void validate() const;
+};
+
 // [data.splits.SPLIT]: the samples that a file of keys lists, or a share of all drawn by their keys.
 struct SplitOptions {
   std::string keys;                  // a file with one key a line; empty: the share below
   double from = 0.0, to = 1.0;       // share of the keys' hashes, [from, to)
   std::vector<std::string> voices;   // who speaks; one voice a sample, drawn by its key
+  VariationOptions variation;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -50,6 +70,7 @@ struct SplitOptions {
     visitor("from", self.from, "first part of the share of all keys, 0 to 1");
     visitor("to", self.to, "end of the share, 0 to 1");
     visitor("voices", self.voices, "voices of the speech program");
+    visitor("variation", self.variation, "variants of each sample");
   }
   void validate() const;
 };

@@ -9,8 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kLongestMember = 256 << 20;  // bytes
-
 struct Group {
   std::vector<fs::path> files;
   nlohmann::json fields = nlohmann::json::object();
@@ -98,7 +96,7 @@ class FolderSource : public Source {
     std::error_code ignored;
     const std::string extension = extension_of(file);
     if (members.bytes.contains(extension)) return "has ." + extension + " twice, in letters of another case";
-    if (fs::file_size(file, ignored) > kLongestMember) return "." + extension + " has more than 256 MB";
+    if (static_cast<std::int64_t>(fs::file_size(file, ignored)) > kLongestMember) return "." + extension + " has more than 256 MB";
     try {
       members.bytes.emplace(extension, read_file(file));
     } catch (const std::runtime_error& error) {

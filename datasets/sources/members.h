@@ -11,6 +11,8 @@
 
 namespace palimpsest {
 
+inline constexpr std::int64_t kLongestMember = 256 << 20;  // bytes; a larger one is a mistake or an attack
+
 struct Members {
   std::string key;
   std::map<std::string, std::string> bytes;          // by extension, lower case, without the dot

@@ -3,6 +3,7 @@
 #include "datasets/sources/folder_source.h"
 #include "datasets/sources/spoken_source.h"
 #include "datasets/sources/tar_source.h"
+#include "datasets/sources/varied_source.h"
 
 namespace palimpsest {
 
@@ -60,12 +61,14 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
     }
   }
   const Split keys(split_options);
-  request.accepts = [keys, skipped = done](const std::string& key) mutable {
+  const SkippedKeys finished = finished_samples(done, split_options.variation);
+  request.accepts = [keys, skipped = finished](const std::string& key) mutable {
     const auto found = skipped.find(key);
     if (found != skipped.end() && found->second-- > 0) return false;
     return keys.holds(key);
   };
-  auto source = split_source(open_files(data, std::move(request)), keys, done);
+  auto source = split_source(open_files(data, std::move(request)), keys, finished);
+  if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation, done);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
   return std::make_unique<OnlyRoles>(std::move(source), wanted);
 }

@@ -9,7 +9,6 @@ namespace palimpsest {
 
 namespace {
 
-constexpr la_int64_t kLongestMember = 256 << 20;  // bytes; a larger one is a mistake or an attack
 constexpr std::size_t kBlock = 64 << 10;
 
 struct CloseArchive {

@@ -25,7 +25,7 @@ void print_json(const std::vector<MachineRow>& rows) {
   std::cout << object.dump(2) << "\n";
 }
 
-std::string value_text(const nlohmann::json& value) {
+std::string spelled_out(const nlohmann::json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -34,7 +34,7 @@ void print_table(const std::vector<MachineRow>& rows) {
   std::size_t missing = 0;
   for (const MachineRow& row : rows) {
     missing += row.verdict == Verdict::kMissing;
-    std::cout << std::left << std::setw(20) << row.name << value_text(row.value) << (row.unit.empty() ? "" : " ")
+    std::cout << std::left << std::setw(20) << row.name << spelled_out(row.value) << (row.unit.empty() ? "" : " ")
               << row.unit << (row.note.empty() ? "" : "   (" + row.note + ")") << "\n";
   }
   std::cout << (missing == 0 ? "nothing is missing" : "missing: " + std::to_string(missing)) << "\n";

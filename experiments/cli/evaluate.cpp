@@ -53,15 +53,23 @@ class ScoreFile {
   std::vector<MetricRow> rows_;
 };
 
+// Weights and recipe of a checkpoint.
+nlohmann::json identity_of(const Model& model) {
+  const bool averaged = std::filesystem::exists(model.directory / "ema.safetensors");
+  const auto weights = model.directory / (averaged ? "ema.safetensors" : "model.safetensors");
+  return {{"weights", hash64_hex(read_file(weights))},
+          {"recipe", hash64_hex(read_file(model.directory / "recipe.toml"))}};
+}
+
 nlohmann::json settings_of(const EvaluateCommand& command, const Model& model) {
-  std::string hash;
-  for (const char* name : {"ema.safetensors", "model.safetensors"}) {
-    const auto path = model.directory / name;
-    if (hash.empty() && std::filesystem::exists(path)) hash = hash64_hex(read_file(path));
-  }
   const EvaluationOptions& options = command.options;
-  return {{"weights", hash},        {"queries", options.queries},   {"generated", options.generated},
-          {"times", options.times}, {"seed", command.machine.seed}, {"originals", command.source}};
+  nlohmann::json settings = identity_of(model);
+  settings.update({{"queries", options.queries},
+                   {"generated", options.generated},
+                   {"times", options.times},
+                   {"seed", command.machine.seed},
+                   {"originals", command.source}});
+  return settings;
 }
 
 // Media of a split as the source has them, read when first asked for.
@@ -115,19 +123,21 @@ void run_evaluate(EvaluateCommand& command) {
     for (const std::string& name : planned_metrics(context)) std::cout << name << "\n";
     return;
   }
-  ScoreFile scores(command.out, settings_of(command, model));
-  evaluate(context, scores.finished(), [&](const std::string& name, const auto& rows) { scores.add(name, rows); });
-  print_rows(scores.rows(), command.json);
-  if (command.report.path.empty()) return;
-  std::vector<ReportSubject> subjects{{"This run", &context, scores.rows(), false}};
+  std::vector<ReportSubject> subjects{{"this-run", "This run", &context, {}, false, identity_of(model)}};
   std::optional<Model> beside;
   std::optional<EvaluationContext> beside_context;
   if (!command.report.beside.empty()) {
     beside.emplace(load_model(command.report.beside, command.machine));
     beside_context.emplace(open_context(command, *beside));
-    subjects.push_back({"Shipped checkpoint", &*beside_context, load_scores(beside->directory / "scores.json"), true});
+    subjects.push_back({"shipped", "Shipped", &*beside_context, load_scores(beside->directory / "scores.json"), true,
+                        identity_of(*beside)});
   }
-  write_report(command.report, subjects);
+  const std::vector<Show> shows = asked_shows(command.report, subjects);
+  ScoreFile scores(command.out, settings_of(command, model));
+  evaluate(context, scores.finished(), [&](const std::string& name, const auto& rows) { scores.add(name, rows); });
+  print_rows(scores.rows(), command.json);
+  subjects.front().scores = scores.rows();
+  if (!command.report.path.empty()) write_report(command.report, subjects, shows);
 }
 
 }  // namespace
@@ -145,6 +155,7 @@ void add_evaluate_command(CLI::App& program) {
   app->add_option("--report", command->report.path, "write an HTML report there");
   app->add_option("--samples-out", command->report.samples, "folder for the report's samples as PNG, WAV and TXT");
   app->add_option("--beside", command->report.beside, "another checkpoint to show, with its stored scores.json");
+  app->add_option("--tasks", command->report.tasks, "tasks of the report, such as caption-to-picture; none named: all");
   app->add_option("--show", command->report.items, "samples of each task in the report")->capture_default_str();
   app->add_flag("--dry-run", command->dry_run, "name the metrics that would be measured; measure nothing");
   app->add_flag("--json", command->json, "print the rows as JSON");

@@ -5,14 +5,18 @@
 
 #include <iostream>
 
+#include "base/errors.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "experiments/evaluation/showcase.h"
+#include "experiments/evaluation/exhibit_files.h"
 #include "experiments/report/loss_log.h"
 #include "experiments/report/report.h"
+#include "experiments/report/task_chapter.h"
 
 namespace palimpsest {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -20,7 +24,7 @@ constexpr std::int64_t kFilms = 2;
 
 nlohmann::json state_of(const Model& model) {
   const auto path = model.directory / "state.json";
-  if (!std::filesystem::exists(path)) return nlohmann::json::object();
+  if (!fs::exists(path)) return nlohmann::json::object();
   return nlohmann::json::parse(read_file(path));
 }
 
@@ -51,15 +55,15 @@ std::vector<std::pair<std::string, std::string>> facts_of(const ReportSubject& s
 }
 
 // A run's log lies in the run; a shipped checkpoint carries its own.
-std::filesystem::path log_of(const Model& model) {
+fs::path log_of(const Model& model) {
   for (const auto& folder : {model.directory, model.directory.parent_path().parent_path()}) {
-    if (std::filesystem::exists(folder / "log.jsonl")) return folder / "log.jsonl";
+    if (fs::exists(folder / "log.jsonl")) return folder / "log.jsonl";
   }
   return {};
 }
 
 void add_curves(Report& report, const ReportSubject& subject) {
-  const std::filesystem::path log = log_of(subject.context->model);
+  const fs::path log = log_of(subject.context->model);
   if (log.empty()) return;
   const LossCurves curves = read_loss_curves(log);
   std::vector<std::string> plots;
@@ -79,35 +83,6 @@ void add_curves(Report& report, const ReportSubject& subject) {
   if (!plots.empty()) report.plots(plots);
 }
 
-std::string role_label(const std::string& verb, const std::string& role) { return verb + " " + role; }
-
-Card card_of(const Exhibit::Item& item) {
-  Card card;
-  for (const auto& [role, media] : item.given) card.panels.push_back({role_label("given", role), media});
-  for (const auto& [role, media] : item.made) card.panels.push_back({role_label("made", role), media});
-  for (const auto& [role, media] : item.truth) card.panels.push_back({role_label("true", role), media});
-  return card;
-}
-
-void add_exhibit(Report& report, const std::string& title, const Exhibit& exhibit) {
-  report.section(title);
-  std::vector<Card> cards;
-  for (const Exhibit::Item& item : exhibit.items) cards.push_back(card_of(item));
-  report.gallery(cards);
-  if (!exhibit.film) return;
-  std::vector<std::string> labels;
-  for (const std::int64_t step : exhibit.film->steps) labels.push_back(fmt::format("step {}", step));
-  report.strip(exhibit.film->pictures, labels,
-               "How the first of them were written, step by step; grey is not yet written.");
-}
-
-std::string file_name(const std::string& title) {
-  std::string name;
-  for (const char letter : title)
-    name += letter == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return name;
-}
-
 void add_scores(Report& report, const std::vector<ReportSubject>& subjects) {
   report.chapter(
       "Scores",
@@ -120,42 +95,93 @@ void add_scores(Report& report, const std::vector<ReportSubject>& subjects) {
   report.scores(sheets);
 }
 
-// Every task that any subject can do, once.
-std::vector<Show> all_shows(const std::vector<ReportSubject>& subjects) {
-  std::vector<Show> shows;
-  for (const ReportSubject& subject : subjects) {
-    for (const Show& show : standard_shows(*subject.context)) {
-      const bool known =
-          std::any_of(shows.begin(), shows.end(), [&](const Show& seen) { return seen.name == show.name; });
-      if (!known) shows.push_back(show);
-    }
-  }
-  return shows;
+bool can_do(const ReportSubject& subject, const Show& show) {
+  const auto own = standard_shows(*subject.context);
+  return std::any_of(own.begin(), own.end(), [&](const Show& one) { return one.name == show.name; });
 }
 
-std::int64_t add_exhibits(Report& report, const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
-  const auto shows = all_shows(subjects);
-  Progress progress("generating", static_cast<std::int64_t>(shows.size()), "task");
-  std::int64_t done = 0, files = 0;
-  for (const Show& show : shows) {
-    progress.update(done++, show.name);
-    report.chapter(show.title);
-    for (const ReportSubject& subject : subjects) {
-      stop_if_interrupted();
-      const Exhibit exhibit = make_exhibit(*subject.context, show, request.items, std::min(kFilms, request.items));
-      add_exhibit(report, subject.title, exhibit);
-      if (!request.samples.empty()) {
-        files += write_exhibit(exhibit, std::filesystem::path(request.samples) / file_name(subject.title));
-      }
-    }
+// What an interrupted or earlier report left in the samples' folder is not made again.
+Exhibit exhibit_of(const ReportSubject& subject, const Show& show, const ReportRequest& request) {
+  const std::int64_t films = std::min(kFilms, request.items);
+  nlohmann::json settings = subject.identity;
+  settings.update({{"items", request.items}, {"films", films}, {"seed", subject.context->seed}});
+  const ExhibitPlace place{fs::path(request.samples) / subject.name, settings};
+  if (!request.samples.empty()) {
+    if (auto kept = read_exhibit(show, place)) return std::move(*kept);
   }
+  Exhibit exhibit = make_exhibit(*subject.context, show, request.items, films);
+  if (!request.samples.empty()) write_exhibit(exhibit, place);
+  return exhibit;
+}
+
+// How many media of each kind were made.
+using Tally = std::map<std::string_view, std::int64_t>;
+
+void count(Tally& tally, const Exhibit& exhibit) {
+  for (const Exhibit::Item& item : exhibit.items) {
+    for (const auto& [role, media] : item.made) ++tally[media_kind(media)];
+  }
+}
+
+Tally add_exhibits(Report& report, const ReportRequest& request, const std::vector<ReportSubject>& subjects,
+                   const std::vector<Show>& shows) {
+  Progress progress("generating", static_cast<std::int64_t>(shows.size()), "task");
+  std::int64_t done = 0;
+  Tally tally;
+  for (const Show& show : shows) {
+    std::vector<Answer> answers;
+    for (const ReportSubject& subject : subjects) {
+      if (!can_do(subject, show)) continue;
+      progress.update(done, show.name + ", " + subject.name);
+      stop_if_interrupted();
+      answers.push_back({subject.title, exhibit_of(subject, show, request)});
+      count(tally, answers.back().exhibit);
+    }
+    add_task_chapter(report, answers);
+    ++done;
+  }
+  progress.update(done);
   progress.finish();
-  return files;
+  return tally;
+}
+
+// The three lines that end it.
+void say_what_was_made(const ReportRequest& request, const ReportSubject& subject, Tally tally) {
+  const nlohmann::json state = state_of(subject.context->model);
+  std::cerr << fmt::format("trained  {}: {} steps in {}\n", subject.context->model.directory.string(),
+                           state.value("step", 0), human_seconds(state.value("seconds", 0.0)));
+  std::cerr << fmt::format("made     {} pictures, {} sounds and {} texts for held-out material{}\n", tally["image"],
+                           tally["audio"], tally["text"],
+                           request.samples.empty() ? "" : ": " + request.samples + "/ (PNG, WAV, TXT)");
+  std::cerr << fmt::format("report   {}: open it in a browser\n", request.path);
 }
 
 }  // namespace
 
-void write_report(const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
+std::vector<Show> asked_shows(const ReportRequest& request, const std::vector<ReportSubject>& subjects) {
+  std::vector<Show> shows;
+  std::vector<std::string> names;
+  for (const ReportSubject& subject : subjects) {
+    for (const Show& show : standard_shows(*subject.context)) {
+      if (std::find(names.begin(), names.end(), show.name) != names.end()) continue;
+      names.push_back(show.name);
+      shows.push_back(show);
+    }
+  }
+  const auto asked = [&](const std::string& name) {
+    return request.tasks.empty() || std::find(request.tasks.begin(), request.tasks.end(), name) != request.tasks.end();
+  };
+  for (const std::string& name : request.tasks) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw InputError("", "--tasks", "no such task '" + name + "'" + suggest(name, names));
+    }
+  }
+  std::erase_if(shows, [&](const Show& show) { return !asked(show.name); });
+  return shows;
+}
+
+void write_report(const ReportRequest& request, const std::vector<ReportSubject>& subjects,
+                  const std::vector<Show>& shows) {
   Report report("Palimpsest",
                 "One network that rewrites a page of text, picture and sound. Everything below was made from material "
                 "that training never saw.");
@@ -166,10 +192,9 @@ void write_report(const ReportRequest& request, const std::vector<ReportSubject>
     add_curves(report, subject);
   }
   add_scores(report, subjects);
-  const std::int64_t files = add_exhibits(report, request, subjects);
+  const Tally tally = add_exhibits(report, request, subjects, shows);
   write_file_atomically(request.path, report.html());
-  std::cerr << "report: " << request.path << "\n";
-  if (files > 0) std::cerr << "samples: " << files << " files under " << request.samples << "\n";
+  say_what_was_made(request, subjects.front(), tally);
 }
 
 }  // namespace palimpsest

@@ -3,18 +3,16 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/matmul.h>
 #include <torch/version.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <limits>
 #include <sstream>
 #include <thread>
 
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/machine.h"
+#include "experiments/cli/measure.h"
 #include "modalities/media/audio.h"
 #include "modalities/media/image.h"
 
@@ -46,16 +44,7 @@ double memory_gigabytes(const std::string& name) {
 
 double rounded(double value) { return static_cast<double>(static_cast<std::int64_t>(value * 10 + 0.5)) / 10; }
 
-double product_gflops(c10::ScalarType dtype) {
-  const at::Tensor a = at::full({kProductSize, kProductSize}, 0.5, at::TensorOptions().dtype(dtype));
-  double best = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < kProductRounds; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
-    at::matmul(a, a);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-  }
-  return 2.0 * kProductSize * kProductSize * kProductSize / best / 1e9;
-}
+double product_gflops(c10::ScalarType dtype) { return product_flops(dtype, kProductSize, kProductRounds) / 1e9; }
 
 std::string vector_features() {
   const std::string flags = " " + proc_field("/proc/cpuinfo", "flags") + " ";

@@ -21,6 +21,8 @@ int run(int argc, char** argv) {
   palimpsest::add_evaluate_command(program);
   palimpsest::add_encode_command(program);
   palimpsest::add_decode_command(program);
+  palimpsest::add_inspect_command(program);
+  palimpsest::add_bench_command(program);
   palimpsest::add_doctor_command(program);
   try {
     program.parse(argc, argv);

@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include "base/errors.h"
 
@@ -15,23 +18,86 @@ namespace palimpsest {
 
 namespace {
 
-// The child's standard streams, closed to the outside.
-class QuietStreams {
+// The child's standard streams: closed to the outside unless said otherwise.
+class ChildStreams {
  public:
-  QuietStreams() {
+  ChildStreams() {
     posix_spawn_file_actions_init(&actions_);
-    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-      posix_spawn_file_actions_addopen(&actions_, stream, "/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
-    }
+    open_null(STDIN_FILENO, O_RDONLY);
   }
-  ~QuietStreams() { posix_spawn_file_actions_destroy(&actions_); }
-  QuietStreams(const QuietStreams&) = delete;
-  QuietStreams& operator=(const QuietStreams&) = delete;
+  ~ChildStreams() { posix_spawn_file_actions_destroy(&actions_); }
+  ChildStreams(const ChildStreams&) = delete;
+  ChildStreams& operator=(const ChildStreams&) = delete;
+
+  void silence(int stream) { open_null(stream, O_WRONLY); }
+  void redirect(int stream, int target) { posix_spawn_file_actions_adddup2(&actions_, target, stream); }
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
  private:
+  void open_null(int stream, int mode) { posix_spawn_file_actions_addopen(&actions_, stream, "/dev/null", mode, 0); }
   posix_spawn_file_actions_t actions_;
 };
+
+// Both ends are closed in every program that is started.
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw IoError("pipe", "", std::strerror(errno));
+  }
+  ~Pipe() {
+    ::close(ends_[0]);
+    close_writing();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  int writing() const { return ends_[1]; }
+  void close_writing() {
+    if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
+  }
+  // All that is written until every writer is gone.
+  std::string read_all() const {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const ssize_t got = ::read(ends_[0], buffer.data(), buffer.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw IoError("pipe", "", std::strerror(errno));
+      if (got == 0) return text;
+      text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+// A process group of its own: Ctrl-C is for this program, which stops when the child is done.
+class OwnGroup {
+ public:
+  OwnGroup() {
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
+  }
+  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
+  OwnGroup(const OwnGroup&) = delete;
+  OwnGroup& operator=(const OwnGroup&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
+pid_t start_program(const std::vector<std::string>& arguments, const ChildStreams& streams) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  pid_t child = 0;
+  const OwnGroup group;
+  const int failure = posix_spawnp(&child, pointers[0], streams.get(), group.get(), pointers.data(), environ);
+  if (failure != 0) throw IoError(arguments[0], "", std::string("cannot be started: ") + std::strerror(failure));
+  return child;
+}
 
 int wait_for(pid_t child) {
   int status = 0;
@@ -41,18 +107,28 @@ int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void check_code(const std::string& program, int code) {
+  if (code != 0) throw IoError(program, "", "ended with status " + std::to_string(code));
+}
+
 }  // namespace
 
 void run_program(const std::vector<std::string>& arguments) {
-  std::vector<char*> pointers;
-  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
-  pointers.push_back(nullptr);
-  const QuietStreams streams;
-  pid_t child = 0;
-  const int failure = posix_spawnp(&child, pointers[0], streams.get(), nullptr, pointers.data(), environ);
-  if (failure != 0) throw IoError(arguments[0], "", std::string("cannot be started: ") + std::strerror(failure));
-  const int code = wait_for(child);
-  if (code != 0) throw IoError(arguments[0], "", "ended with status " + std::to_string(code));
+  ChildStreams streams;
+  streams.silence(STDOUT_FILENO);
+  streams.silence(STDERR_FILENO);
+  check_code(arguments[0], wait_for(start_program(arguments, streams)));
+}
+
+std::string program_output(const std::vector<std::string>& arguments) {
+  Pipe pipe;
+  ChildStreams streams;
+  streams.redirect(STDOUT_FILENO, pipe.writing());
+  const pid_t child = start_program(arguments, streams);
+  pipe.close_writing();
+  std::string text = pipe.read_all();
+  check_code(arguments[0], wait_for(child));
+  return text;
 }
 
 std::filesystem::path find_program(const std::string& name) {

@@ -11,6 +11,9 @@ namespace palimpsest {
 // be started or does not exit with 0.
 void run_program(const std::vector<std::string>& arguments);
 
+// The same, returning what it wrote to stdout; what it says on stderr is heard.
+std::string program_output(const std::vector<std::string>& arguments);
+
 // Where a program lies on PATH, or an empty path.
 std::filesystem::path find_program(const std::string& name);
 

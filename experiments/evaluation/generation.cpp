@@ -1,5 +1,6 @@
 #include "experiments/evaluation/generation.h"
 
+#include "base/interrupt.h"
 #include "modalities/media/image.h"
 
 namespace palimpsest {
@@ -31,7 +32,8 @@ Made generate(const Model& model, const std::vector<CodedQuery>& queries, const 
   TORCH_CHECK(!queries.empty(), "generate: no queries");
   const TokenCanvas start = query_canvas(model.schema, queries);
   const std::vector<RandomKey> keys = sample_keys(seed, 0, static_cast<std::int64_t>(queries.size()));
-  SampleResult result = Sampler(model.diffusion_model(), options).run(start, keys);
+  SampleResult result =
+      Sampler(model.diffusion_model(), options).run(start, keys, [](std::int64_t) { stop_if_interrupted(); });
   Made made{read_media(model.schema, model.tokenizers, result.canvas, queries.front().wanted), result.canvas,
             std::move(result.trace)};
   return made;

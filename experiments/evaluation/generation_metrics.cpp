@@ -13,10 +13,6 @@ constexpr Hole kCentre{0.25, 0.25, 0.75, 0.75};
 
 void append(std::vector<bool>& all, const std::vector<bool>& more) { all.insert(all.end(), more.begin(), more.end()); }
 
-double rate_of(const std::vector<bool>& hits) {
-  return static_cast<double>(std::count(hits.begin(), hits.end(), true)) / static_cast<double>(hits.size());
-}
-
 template <class Kind>
 std::vector<Kind> as(std::vector<Media> media) {
   std::vector<Kind> all;

@@ -41,15 +41,15 @@ std::string grammar_of(const std::vector<std::string>& sentences) {
   return text + ";\n";
 }
 
-std::string file_stem(std::size_t index) { return "sound" + std::to_string(index); }
+std::string sound_name(std::size_t index) { return "sound" + std::to_string(index); }
 
 void write_sounds(const std::vector<Audio>& sounds, const std::filesystem::path& folder) {
   std::string list;
   for (std::size_t i = 0; i < sounds.size(); ++i) {
     TORCH_CHECK(sounds[i].sample_rate == kSampleRate, "recognise: sounds must have 16000 Hz, got ",
                 sounds[i].sample_rate);
-    save_wav(sounds[i], folder / (file_stem(i) + ".wav"));
-    list += file_stem(i) + "\n";
+    save_wav(sounds[i], folder / (sound_name(i) + ".wav"));
+    list += sound_name(i) + "\n";
   }
   write_file_atomically(folder / "list", list);
 }
@@ -145,7 +145,7 @@ std::vector<std::optional<std::size_t>> Recogniser::recognise(const std::vector<
   const auto heard = read_hypotheses(file("heard"));
   std::vector<std::optional<std::size_t>> answers(sounds.size());
   for (std::size_t i = 0; i < sounds.size(); ++i) {
-    const auto sentence = heard.find(file_stem(i));
+    const auto sentence = heard.find(sound_name(i));
     const auto found = sentence == heard.end() ? index_of.end() : index_of.find(sentence->second);
     if (found != index_of.end()) answers[i] = found->second;
   }

@@ -25,10 +25,6 @@ std::vector<Contents> contents_of(const HeldOut& split, const QueryBlock& block,
   return all;
 }
 
-double rate_of(const std::vector<bool>& hits) {
-  return static_cast<double>(std::count(hits.begin(), hits.end(), true)) / static_cast<double>(hits.size());
-}
-
 // Caption for an item and item for a caption, where items are pictures or speech.
 std::vector<MetricRow> caption_retrieval(const EvaluationContext& context, const std::string& split_name,
                                          const std::string& item, const std::string& noun) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "experiments/evaluation/generation.h"
-#include "modalities/media/files.h"
 #include "pipelines/film.h"
 
 namespace palimpsest {
@@ -82,14 +81,45 @@ std::vector<Show> standard_shows(const EvaluationContext& context) {
   const std::string style = names.picture_splits.front(), unseen = names.picture_splits.back();
   const std::string heard = names.speech_splits.front();
   const std::vector<Show> all{
-      {"caption-to-picture", "Caption → picture (known concept, unseen style)", style, {caption}, {picture}},
-      {"caption-to-picture-unseen", "Caption → picture (unseen concept)", unseen, {caption}, {picture}},
-      {"picture-to-caption", "Picture → caption", style, {picture}, {caption}},
-      {"caption-to-speech", "Caption → speech", heard, {caption}, {speech}},
-      {"speech-to-caption", "Speech → caption", heard, {speech}, {caption}},
-      {"speech-to-picture", "Speech → picture", style, {speech}, {picture}},
-      {"nothing-to-all", "Nothing → caption, picture and speech", style, {}, {caption, picture, speech}},
-      {"hole-to-picture", "Picture with a hole → the whole picture", unseen, {picture}, {picture}, kShownHole}};
+      {"caption-to-picture",
+       "Caption → picture, known concepts",
+       "Training saw these concepts drawn in other styles only.",
+       style,
+       {caption},
+       {picture}},
+      {"caption-to-picture-unseen",
+       "Caption → picture, unseen concepts",
+       "Training saw none of these concepts in any style: the words are known, the thing is not.",
+       unseen,
+       {caption},
+       {picture}},
+      {"picture-to-caption",
+       "Picture → caption",
+       "Pictures in a style that training never saw their concepts in.",
+       style,
+       {picture},
+       {caption}},
+      {"caption-to-speech", "Caption → speech", "Captions that training never saw.", heard, {caption}, {speech}},
+      {"speech-to-caption", "Speech → caption", "Captions that training never heard.", heard, {speech}, {caption}},
+      {"speech-to-picture",
+       "Speech → picture",
+       "Nobody wrote a caption here: the picture follows the sound alone.",
+       style,
+       {speech},
+       {picture}},
+      {"nothing-to-all",
+       "Nothing → caption, picture and speech",
+       "Nothing is given; all three are written together.",
+       style,
+       {},
+       {caption, picture, speech}},
+      {"hole-to-picture",
+       "Picture with a hole → the whole picture",
+       "Concepts that training never saw; the middle is made anew.",
+       unseen,
+       {picture},
+       {picture},
+       kShownHole}};
   std::vector<Show> possible;
   for (const Show& show : all) {
     if (holds(context, show.given) && holds(context, show.wanted)) possible.push_back(show);
@@ -123,19 +153,6 @@ Exhibit make_exhibit(const EvaluationContext& context, const Show& show, std::in
     fill(role, [&](Exhibit::Item& item, Media media) { item.truth[role] = std::move(media); });
   }
   return exhibit;
-}
-
-std::int64_t write_exhibit(const Exhibit& exhibit, const std::filesystem::path& directory) {
-  const std::filesystem::path folder = directory / exhibit.show.name;
-  std::filesystem::create_directories(folder);
-  std::int64_t files = 0;
-  for (std::size_t i = 0; i < exhibit.items.size(); ++i) {
-    const Exhibit::Item& item = exhibit.items[i];
-    const std::string stem = fmt::format("{:02}-{}", i, item.key);
-    for (const auto& [role, media] : item.given) save_media(media, folder / (stem + "-given-" + role)), ++files;
-    for (const auto& [role, media] : item.made) save_media(media, folder / (stem + "-made-" + role)), ++files;
-  }
-  return files;
 }
 
 }  // namespace palimpsest

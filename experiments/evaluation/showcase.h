@@ -1,7 +1,6 @@
 // Showcase: what a checkpoint makes of held-out material, task by task, to be looked at and listened to.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,9 +13,10 @@ namespace palimpsest {
 
 // A task is a query: roles that are given, roles that are wanted.
 struct Show {
-  std::string name;   // of its folder: "caption-to-picture"
-  std::string title;  // "caption → picture"
-  std::string split;  // where the given roles come from
+  std::string name;         // of its folder: "caption-to-picture"
+  std::string title;        // "Caption → picture"
+  std::string explanation;  // what is held out about it
+  std::string split;        // where the given roles come from
   std::vector<std::string> given, wanted;
   std::optional<Hole> hole{};  // in the one given role
 };
@@ -43,8 +43,5 @@ struct Exhibit {
 
 // Makes `count` items out of different concepts; the film strip shows the first `films` of them.
 Exhibit make_exhibit(const EvaluationContext& context, const Show& show, std::int64_t count, std::int64_t films);
-
-// DIRECTORY/SHOW/NN-KEY-{given,made}-ROLE.{png,wav,txt}. Returns how many files were written.
-std::int64_t write_exhibit(const Exhibit& exhibit, const std::filesystem::path& directory);
 
 }  // namespace palimpsest

@@ -36,6 +36,10 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+double rate_of(const std::vector<bool>& hits) {
+  return static_cast<double>(std::count(hits.begin(), hits.end(), true)) / static_cast<double>(hits.size());
+}
+
 double mean(const std::vector<double>& values) {
   TORCH_CHECK(!values.empty(), "mean: no values");
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());

@@ -25,6 +25,8 @@ inline constexpr std::int64_t kBootstrapDraws = 2000;
 Interval bootstrap_mean_interval(const std::vector<double>& values, RandomKey key);
 double mean(const std::vector<double>& values);
 
+double rate_of(const std::vector<bool>& hits);
+
 // Insertions, deletions and substitutions between two texts, counted in Unicode code points (both valid UTF-8).
 std::int64_t edit_distance(std::string_view left, std::string_view right);
 // Edit distance over the reference's length in code points; may exceed 1. An empty reference: 0 if equal, else 1.

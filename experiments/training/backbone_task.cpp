@@ -115,6 +115,11 @@ BackboneTask::BackboneTask(const TaskRequest& request)
       data_(recipe_options<TokenDataOptions>(request.recipe, "data")),
       machine_(request.machine),
       key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
+  if (diffusion_.complementary && training_.batch % 2 != 0) {
+    throw InputError(request.recipe.file, "training.batch",
+                     "must be even with diffusion.complementary, which takes documents twice, got " +
+                         std::to_string(training_.batch));
+  }
   const auto canvas = recipe_options<CanvasOptions>(request.recipe, "canvas");
   const TokenizerPlaces places = read_places(request.recipe);
   Tokenizers tokenizers;
@@ -153,25 +158,24 @@ const CanvasSchema& BackboneTask::schema_at(std::int64_t step) const {
   return schema_;
 }
 
-BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema,
-                                        const NoiseSource& source) const {
+BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
+                                        const DiffusionOptions& options) const {
   const std::vector<std::string> held = held_roles(schema);
-  const auto foreign = [&held](const std::string& role) { return std::find(held.begin(), held.end(), role) == held.end(); };
+  const auto foreign = [&held](const std::string& role) {
+    return std::find(held.begin(), held.end(), role) == held.end();
+  };
   std::vector<Document> documents;
   for (const std::int64_t index : source.global_indices) {
-    documents.push_back(mixture.document(mixture.place(index)));
+    documents.push_back(mixture.document(mixture.place(options.sample_of(index))));
     std::erase_if(documents.back().roles, [&foreign](const auto& filling) { return foreign(filling.first); });
     std::erase_if(documents.back().hidden, foreign);
   }
   const TokenCanvas clean = build_canvas(schema, documents);
-  return {clean, corrupt(clean, schema, diffusion_, source)};
+  return {clean, corrupt(clean, schema, options, source)};
 }
 
 DiffusionLoss BackboneTask::diffuse(const Batch& batch, const DiffusionOptions& options) {
-  NoisyCanvas noisy = batch.noisy;
-  noisy.canvas = noisy.canvas.to(machine_.device);
-  noisy.t_BL = noisy.t_BL.to(machine_.device);
-  noisy.masked_BL = noisy.masked_BL.to(machine_.device);
+  const NoisyCanvas noisy = batch.noisy.to(machine_.device);
   return diffusion_loss(*transformer_, batch.clean.to(machine_.device), noisy, schema_, options);
 }
 
@@ -190,7 +194,8 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
   if (training_.micro_batches == 1) return diffusion_;
   if (whole_batch_.step != step) {
     const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step), {key_.fold("noise"), indices, training_.batch}))};
+    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step),
+                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_))};
   }
   DiffusionOptions options = diffusion_;
   const std::map<std::string, double> here = noised_positions(part);
@@ -207,7 +212,8 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
 LossReport BackboneTask::loss(const StepPosition& position) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const Batch part = batch(*train_, schema_at(position.step), {key_.fold("noise"), consecutive(begin, share), training_.batch});
+  const Batch part = batch(*train_, schema_at(position.step),
+                           {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
   const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
   return {result.loss, result.nats};
 }
@@ -215,13 +221,14 @@ LossReport BackboneTask::loss(const StepPosition& position) {
 std::map<std::string, double> BackboneTask::validate(std::int64_t) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const RandomKey noise = RandomKey::root(0).fold("validation noise");  // the same whatever the run's seed
+  const DiffusionOptions plain = diffusion_.for_validation();
   std::map<std::string, double> figures, positions;
   for (const auto& [split, mixture] : held_out_) {
     const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
     for (std::int64_t begin = 0; begin < count; begin += share) {
       const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
-      const Batch part = batch(*mixture, schema_, {noise, indices, count});
-      const DiffusionLoss result = diffuse(part, diffusion_);
+      const Batch part = batch(*mixture, schema_, {noise, indices, count}, plain);
+      const DiffusionLoss result = diffuse(part, plain);
       const std::map<std::string, double> weights = noised_positions(part);
       for (const auto& [modality, nats] : result.nats) {
         figures[split + "/" + modality] += weights.at(modality) * nats;
@@ -250,7 +257,8 @@ double BackboneTask::mean_length() const {
 
 double BackboneTask::flops_a_step() const {
   constexpr double kMaskedShare = 0.5;  // mean over times, of positions whose logits are computed
-  return 3.0 * transformer_->forward_flops_per_token(std::llround(mean_length()), kMaskedShare) * units_a_step().at("tokens");
+  return 3.0 * transformer_->forward_flops_per_token(std::llround(mean_length()), kMaskedShare) *
+         units_a_step().at("tokens");
 }
 
 void BackboneTask::save_extras(const std::filesystem::path& checkpoint) const {

@@ -99,7 +99,8 @@ class BackboneTask : public TrainingTask {
     TokenCanvas clean;
     NoisyCanvas noisy;
   };
-  Batch batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source) const;
+  Batch batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
+              const DiffusionOptions& options) const;
   DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
   // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
   // although each has another number of noised positions.

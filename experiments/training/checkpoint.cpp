@@ -13,12 +13,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "step-";
+constexpr std::string_view kStepPrefix = "step-";
 constexpr std::size_t kDigits = 8;
 
 bool is_checkpoint_name(const std::string& name) {
-  return name.starts_with(kPrefix) && name.size() >= kPrefix.size() + kDigits &&
-         name.find_first_not_of("0123456789", kPrefix.size()) == std::string::npos;
+  return name.starts_with(kStepPrefix) && name.size() >= kStepPrefix.size() + kDigits &&
+         name.find_first_not_of("0123456789", kStepPrefix.size()) == std::string::npos;
 }
 
 // Checkpoints of a run, oldest first, whole or not. Temporary names do not count.
@@ -28,7 +28,7 @@ std::vector<fs::path> checkpoints_of(const fs::path& run) {
   if (!fs::is_directory(folder)) return {};
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (is_checkpoint_name(name)) found.emplace_back(std::stoll(name.substr(kPrefix.size())), entry.path());
+    if (is_checkpoint_name(name)) found.emplace_back(std::stoll(name.substr(kStepPrefix.size())), entry.path());
   }
   std::sort(found.begin(), found.end());
   std::vector<fs::path> paths;
@@ -70,7 +70,7 @@ TrainingState training_state(const nlohmann::json& json, const std::string& file
 fs::path checkpoint_path(const fs::path& run, std::int64_t step) {
   const std::string digits = std::to_string(step);
   const std::string zeros(kDigits - std::min(kDigits, digits.size()), '0');
-  return run / "checkpoints" / (std::string(kPrefix) + zeros + digits);
+  return run / "checkpoints" / (std::string(kStepPrefix) + zeros + digits);
 }
 
 void write_checkpoint(const fs::path& run, const CheckpointContent& content) {

@@ -10,7 +10,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::string_view kPrefix = "events.out.tfevents.";
+constexpr std::string_view kEventPrefix = "events.out.tfevents.";
 
 constexpr std::array<std::uint32_t, 256> crc_table() {
   std::array<std::uint32_t, 256> table{};
@@ -58,13 +58,13 @@ double wall_time() {
 }
 
 std::int64_t step_of_name(const std::string& name) {
-  const std::string digits = name.substr(kPrefix.size(), 10);
+  const std::string digits = name.substr(kEventPrefix.size(), 10);
   return digits.find_first_not_of("0123456789") == std::string::npos && digits.size() == 10 ? std::stoll(digits) : -1;
 }
 
 std::string file_name(std::int64_t step) {
   const std::string digits = std::to_string(step);
-  return std::string(kPrefix) + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits +
+  return std::string(kEventPrefix) + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits +
          ".palimpsest";
 }
 
@@ -84,7 +84,7 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& directory, std
   std::vector<std::filesystem::path> superseded;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && step_of_name(name) >= first_step) superseded.push_back(entry.path());
+    if (name.starts_with(kEventPrefix) && step_of_name(name) >= first_step) superseded.push_back(entry.path());
   }
   for (const auto& path : superseded) std::filesystem::remove(path);
   out_.open(path_, std::ios::binary);

@@ -6,16 +6,16 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::string_view kRule = "sound and video need a build with codec libraries (PALIMPSEST_MEDIA=ON)";
+constexpr std::string_view kNeedsFfmpeg = "sound and video need a build with codec libraries (PALIMPSEST_MEDIA=ON)";
 
 }  // namespace
 
 Audio decode_audio(std::string_view, std::int64_t, std::string_view name, const AudioLimits&) {
-  throw InputError(name, "", kRule);
+  throw InputError(name, "", kNeedsFfmpeg);
 }
 
 std::vector<Image> load_video_frames(const std::filesystem::path& path, std::int64_t) {
-  throw InputError(path.string(), "", kRule);
+  throw InputError(path.string(), "", kNeedsFfmpeg);
 }
 
 }  // namespace palimpsest

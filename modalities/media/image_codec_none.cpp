@@ -6,14 +6,14 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::string_view kRule = "pictures need a build with codec libraries (PALIMPSEST_MEDIA=ON)";
+constexpr std::string_view kNeedsOpencv = "pictures need a build with codec libraries (PALIMPSEST_MEDIA=ON)";
 
 }  // namespace
 
-Image decode_image(std::string_view, std::string_view name, const ImageLimits&) { throw InputError(name, "", kRule); }
+Image decode_image(std::string_view, std::string_view name, const ImageLimits&) { throw InputError(name, "", kNeedsOpencv); }
 
-std::string encode_png(const Image&) { throw InputError("", "PNG", kRule); }
+std::string encode_png(const Image&) { throw InputError("", "PNG", kNeedsOpencv); }
 
-std::string encode_webp_lossless(const Image&) { throw InputError("", "WebP", kRule); }
+std::string encode_webp_lossless(const Image&) { throw InputError("", "WebP", kNeedsOpencv); }
 
 }  // namespace palimpsest

@@ -18,12 +18,12 @@ std::string with_header(const std::string& header, std::size_t data_bytes) {
   return bytes + header + std::string(data_bytes, '\1');
 }
 
-std::string rejection(const std::string& bytes) {
+std::string file_rejection(const std::string& bytes) {
   return message_of<InputError>([&] { parse_safetensors(bytes, "w.safetensors"); });
 }
 
 std::string header_rejection(const std::string& header, std::size_t data_bytes) {
-  return rejection(with_header(header, data_bytes));
+  return file_rejection(with_header(header, data_bytes));
 }
 
 TensorFile every_dtype() {
@@ -79,10 +79,10 @@ TEST(Safetensors, BytesOfASmallFile) {
 }
 
 TEST(Safetensors, RefusesABadHeader) {
-  EXPECT_EQ(rejection("abc"), "w.safetensors: header: the file ends inside the 8-byte header length");
-  EXPECT_EQ(rejection(std::string(8, '\xff')),
+  EXPECT_EQ(file_rejection("abc"), "w.safetensors: header: the file ends inside the 8-byte header length");
+  EXPECT_EQ(file_rejection(std::string(8, '\xff')),
             "w.safetensors: header: length must be at most 100000000 bytes, got 18446744073709551615");
-  EXPECT_EQ(rejection(std::string("\x09\0\0\0\0\0\0\0{}", 10)),
+  EXPECT_EQ(file_rejection(std::string("\x09\0\0\0\0\0\0\0{}", 10)),
             "w.safetensors: header: length 9 reaches past the end of the file");
   EXPECT_EQ(header_rejection("", 0), "w.safetensors: header: must begin with '{'");
   EXPECT_EQ(header_rejection(" {}", 0), "w.safetensors: header: must begin with '{'");
@@ -133,7 +133,7 @@ TEST(Safetensors, RefusesDataThatTheTensorsDoNotTile) {
 TEST(Safetensors, RefusesABoolThatIsNeitherTrueNorFalse) {
   std::string bytes = with_header(R"({"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", 2);
   bytes.back() = '\2';
-  EXPECT_EQ(rejection(bytes), "w.safetensors: a: a BOOL byte must be 0 or 1");
+  EXPECT_EQ(file_rejection(bytes), "w.safetensors: a: a BOOL byte must be 0 or 1");
 }
 
 TEST(Safetensors, EveryTruncationIsRefused) {

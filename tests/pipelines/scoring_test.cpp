@@ -67,7 +67,7 @@ TEST(LikelihoodBounds, AgreeWithTheEnumeratedBound) {
 TEST(LikelihoodBounds, AreUnbiasedAtAnyNumberOfTimesAndHonestAboutTheirError) {
   const World world;
   const double exact = enumerated_bound(*world.denoiser, world.clean, {0, 1, 2, 3});
-  for (const std::int64_t times : {2, 8}) {
+  for (const std::int64_t times : {1, 2, 5, 8}) {
     ScoringOptions options;
     options.times = times;
     double sum = 0, squares = 0, claimed = 0;
@@ -103,6 +103,49 @@ TEST(LikelihoodBounds, AreReportedByModality) {
   EXPECT_EQ(bound.by_modality.at("text").tokens, 2);
   EXPECT_NEAR(bound.by_modality.at("text").bits_per_token(), bound.by_modality.at("text").nats / 2 / std::log(2.0),
               1e-12);
+  EXPECT_NEAR(bound.by_modality.at("image").bits_per_dimension(12),
+              bound.by_modality.at("image").nats / 12 / std::log(2.0), 1e-12);
+  const double text = bound.by_modality.at("text").standard_error, image = bound.by_modality.at("image").standard_error;
+  EXPECT_GT(std::min(text, image), 0);
+  EXPECT_LE(bound.standard_error, text + image + 1e-12);
+}
+
+TEST(LikelihoodBounds, OfASingleDrawHaveNoKnownError) {
+  const World world;
+  ScoringOptions options;
+  for (options.times = 1; options.times <= 2; ++options.times) {
+    EXPECT_TRUE(std::isinf(likelihood_bounds(world.model, {world.joint}, options).front().standard_error));
+  }
+}
+
+// The bound of another process needs no masks: an independent denoiser of known ids is exact under any of them.
+class IndependentDenoiser : public Denoiser {
+ public:
+  explicit IndependentDenoiser(const Vocabulary& vocabulary)
+      : logits_V_(normal(RandomKey::root(12), {vocabulary.size()})) {}
+  at::Tensor logits_MV(const NoisyCanvas&, const at::Tensor& rows_M) override {
+    return logits_V_.unsqueeze(0).expand({rows_M.numel(), vocabulary_size()});
+  }
+  std::int64_t vocabulary_size() const override { return logits_V_.numel(); }
+  at::Tensor logits_V_;
+};
+
+TEST(LikelihoodBoundsLaw, OfOtherProcessesAreTheLikelihoodOfTheirExactDenoiser) {
+  const CanvasSchema schema = small_schema();
+  const auto denoiser = std::make_shared<IndependentDenoiser>(schema.vocabulary());
+  const ScoredDocument document{{{"word", ids({2, 1})}}, {{"picture", ids({0, 1})}}};
+  const at::Tensor log_p = at::log_softmax(denoiser->logits_V_.slice(0, kFirstModalityId + 3), 0);
+  for (const ProcessKind kind : {ProcessKind::kUniform, ProcessKind::kInterpolated}) {
+    DiffusionModel model{denoiser, schema, {}};
+    model.diffusion.process.kind = kind;
+    ScoringOptions options;
+    options.times = 3000;
+    const Bound bound = likelihood_bounds(model, {document}, options).front();
+    EXPECT_NEAR(bound.nats, -log_p.sum().item<double>(), 4 * bound.standard_error);
+    EXPECT_LT(bound.standard_error, 0.1 * bound.nats);
+    EXPECT_EQ(bound.by_modality.at("image").tokens, 2);
+    EXPECT_EQ(bound.by_modality.count("text"), 0u);
+  }
 }
 
 TEST(LikelihoodBounds, CountAnElasticRoleUpToItsFirstEnd) {
@@ -185,9 +228,10 @@ std::string complaint(const Act& act) {
 TEST(Scoring, NamesWhatIsWrong) {
   using testing::HasSubstr;
   const World world;
-  ScoringOptions odd;
-  odd.times = 5;
-  EXPECT_THAT(complaint([&] { likelihood_bounds(world.model, {world.joint}, odd); }), HasSubstr("times: must be even"));
+  ScoringOptions none;
+  none.times = 0;
+  EXPECT_THAT(complaint([&] { likelihood_bounds(world.model, {world.joint}, none); }),
+              HasSubstr("times: must be at least 1, got 0"));
   EXPECT_THAT(complaint([&] {
                 likelihood_bounds(world.model, {{{{"word", ids({0, 0})}}, {}}}, {});
               }),

@@ -28,7 +28,7 @@ constexpr char kTinyImage[] = "size = 16\nwidths = [8, 12]\nhidden = [8, 12]";
 constexpr char kTinySpeech[] = "widths = [8, 12]\nhidden = [8, 12]\ngriffin_lim.iterations = 2";
 
 template <class Call>
-std::string message_of(const Call& call) {
+std::string tokenizer_error(const Call& call) {
   try {
     call();
   } catch (const InputError& error) {
@@ -71,13 +71,13 @@ TEST(TokenizerFingerprint, ChangesWithWeightsAndSettings) {
 
 TEST(LoadTokenizer, ErrorsNameTheThing) {
   const fs::path folder = scratch("errors");
-  EXPECT_THAT(message_of([&] { load_tokenizer(folder / "none"); }), HasSubstr("is not a tokenizer's directory"));
-  EXPECT_THAT(message_of([&] { load_tokenizer(folder); }), HasSubstr("holds neither tokenizer.json nor vocab.json"));
+  EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder / "none"); }), HasSubstr("is not a tokenizer's directory"));
+  EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder); }), HasSubstr("holds neither tokenizer.json nor vocab.json"));
   make("fsq-image", kTinyImage)->save(folder);
   const std::string settings = read_file(folder / "tokenizer.json");
   const auto with = [&](const std::string& text) {
     write_file_atomically(folder / "tokenizer.json", text);
-    return message_of([&] { load_tokenizer(folder); });
+    return tokenizer_error([&] { load_tokenizer(folder); });
   };
   EXPECT_THAT(with("{"), HasSubstr("tokenizer.json"));
   EXPECT_THAT(with(R"({"kind": "fsq-imag", "options": {}})"), HasSubstr("did you mean 'fsq-image'"));
@@ -86,7 +86,7 @@ TEST(LoadTokenizer, ErrorsNameTheThing) {
   EXPECT_THAT(with(R"({"kind": "speech-codec", "options": {}})"), HasSubstr("model.safetensors"));
   EXPECT_EQ(with(settings), "no error");
   fs::remove(folder / "model.safetensors");
-  EXPECT_THAT(message_of([&] { load_tokenizer(folder); }), HasSubstr("model.safetensors"));
+  EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder); }), HasSubstr("model.safetensors"));
 }
 
 TEST(TokenizerRequest, ReadsARecipesTable) {
@@ -96,9 +96,9 @@ TEST(TokenizerRequest, ReadsARecipesTable) {
   auto made = make_trainable(request, RandomKey::root(1));
   made->observe({Text{"hello hello hello"}});
   EXPECT_LT(made->loss({Text{"hello"}}, RandomKey::root(1)).figures.at("ids_per_byte"), 0.5);
-  EXPECT_THAT(message_of([] { tokenizer_request(toml::parse("kind = 'bpe'\noption.x = 1"), "r.toml"); }), HasSubstr("did you mean 'options'"));
-  EXPECT_THAT(message_of([] { tokenizer_request(toml::parse("options.x = 1"), "r.toml"); }), HasSubstr("tokenizer.kind: is missing"));
-  EXPECT_THAT(message_of([] { make("bpe", "vocabulary = 'many'"); }), HasSubstr("recipe.toml: tokenizer.options.vocabulary: must be a whole number"));
+  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("kind = 'bpe'\noption.x = 1"), "r.toml"); }), HasSubstr("did you mean 'options'"));
+  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("options.x = 1"), "r.toml"); }), HasSubstr("tokenizer.kind: is missing"));
+  EXPECT_THAT(tokenizer_error([] { make("bpe", "vocabulary = 'many'"); }), HasSubstr("recipe.toml: tokenizer.options.vocabulary: must be a whole number"));
 }
 
 }  // namespace

@@ -193,6 +193,80 @@ TEST(DiffusionLoss, IsZeroWithGradientWhenNothingIsMasked) {
   EXPECT_EQ(mixed.denoiser.table_.grad().abs().sum().item<double>(), 0.0);
 }
 
+// The loss of one masked position of one role at time t, and its probability: linear schedule, nothing else noised.
+struct OnePosition {
+  double loss = 0, nats = 0, p = 0;
+};
+
+OnePosition one_position(const ObjectiveOptions& objective, double t, ProcessKind process = ProcessKind::kAbsorbing) {
+  Mixed mixed;
+  DiffusionOptions options;
+  options.objective = objective;
+  options.process.kind = process;
+  options.validate();
+  NoisyCanvas noisy{mixed.clean, at::zeros_like(mixed.clean.tokens_BL, at::kFloat),
+                    at::zeros_like(mixed.clean.tokens_BL, at::kBool)};
+  noisy.masked_BL[0][7] = true;
+  noisy.t_BL[0][7] = t;
+  if (process == ProcessKind::kAbsorbing) {
+    noisy.canvas.tokens_BL = mixed.clean.tokens_BL.masked_fill(noisy.masked_BL, kMaskId);
+  }
+  const DiffusionLoss found = diffusion_loss(mixed.denoiser, mixed.clean, noisy, mixed.schema, options);
+  found.loss.backward();
+  EXPECT_GT(mixed.denoiser.table_.grad().abs().sum().item<double>(), 0);
+  const at::Tensor log_p =
+      legal_log_prob_M(mixed.denoiser.table_.detach().unsqueeze(0), mixed.clean.tokens_BL[0].slice(0, 7, 8),
+                       mixed.clean.legal_class_BL[0].slice(0, 7, 8), mixed.schema.vocabulary());
+  return {found.loss.item<double>(), found.nats.at("image"), log_p.exp().item<double>()};
+}
+
+TEST(Objective, WeighsAsItSays) {
+  for (const double t : {0.05, 0.5, 0.9}) {
+    const OnePosition nelbo = one_position({}, t), simple = one_position({.kind = ObjectiveKind::kSimplified}, t);
+    const OnePosition clipped = one_position({.kind = ObjectiveKind::kSnrClipped, .clip = 2.0}, t);
+    const OnePosition focal = one_position({.kind = ObjectiveKind::kSimplified, .focal = 2.0}, t);
+    const double nll = -std::log(nelbo.p), snr = (1 - t) / t;
+    EXPECT_NEAR(nelbo.loss, nll / t, 1e-5 * nll / t);
+    EXPECT_NEAR(simple.loss, nll, 1e-5 * nll);
+    EXPECT_NEAR(clipped.loss, nll / t * std::min(1.0, 2.0 / snr), 1e-5 * nll / t);
+    EXPECT_NEAR(focal.loss, nll * std::pow(1 - nelbo.p, 2), 1e-5 * nll);
+    for (const OnePosition& other : {simple, clipped, focal}) EXPECT_EQ(other.nats, nelbo.nats);
+  }
+}
+
+TEST(Objective, OfOtherProcessesIsTheirBoundOrPlainCrossEntropy) {
+  const OnePosition bound = one_position({}, 0.3, ProcessKind::kUniform);
+  const OnePosition simple = one_position({.kind = ObjectiveKind::kSimplified}, 0.3, ProcessKind::kUniform);
+  const OnePosition clipped =
+      one_position({.kind = ObjectiveKind::kSnrClipped, .clip = 0.5}, 0.3, ProcessKind::kUniform);
+  EXPECT_EQ(bound.loss, bound.nats);
+  EXPECT_EQ(simple.nats, bound.nats);
+  EXPECT_NEAR(simple.loss, -std::log(bound.p), 1e-5);
+  EXPECT_NEAR(clipped.loss, bound.loss * 0.5 * 0.3 / 0.7, 1e-5 * bound.loss);
+}
+
+TEST(Objective, IsWeighedByHowTheNoiseWasDrawn) {
+  Mixed mixed;
+  NoisyCanvas noisy = mixed.noisy({});
+  const DiffusionLoss plain = diffusion_loss(mixed.denoiser, mixed.clean, noisy, mixed.schema, {});
+  noisy.weight_BL = at::full_like(noisy.t_BL, 0.5);
+  const DiffusionLoss halved = diffusion_loss(mixed.denoiser, mixed.clean, noisy, mixed.schema, {});
+  EXPECT_NEAR(halved.loss.item<double>(), plain.loss.item<double>() / 2, 1e-5);
+  EXPECT_NEAR(halved.nats.at("text"), plain.nats.at("text") / 2, 1e-5);
+}
+
+TEST(Objective, IsZeroWithGradientForEveryProcessWhenNothingIsNoised) {
+  Mixed mixed;
+  DiffusionOptions options;
+  options.process.kind = ProcessKind::kInterpolated;
+  const NoisyCanvas noisy{mixed.clean, at::zeros_like(mixed.clean.tokens_BL, at::kFloat),
+                          at::zeros_like(mixed.clean.tokens_BL, at::kBool)};
+  const DiffusionLoss found = diffusion_loss(mixed.denoiser, mixed.clean, noisy, mixed.schema, options);
+  EXPECT_EQ(found.loss.item<double>(), 0.0);
+  found.loss.backward();
+  EXPECT_EQ(mixed.denoiser.table_.grad().abs().sum().item<double>(), 0.0);
+}
+
 TEST(LegalLogSoftmax, IsADistributionOverLegalIds) {
   const Vocabulary vocabulary = test::small_schema().vocabulary();
   const at::Tensor classes = at::arange(vocabulary.num_classes());

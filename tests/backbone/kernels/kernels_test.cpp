@@ -17,8 +17,10 @@ at::Tensor leaf(const char* name, at::IntArrayRef sizes) {
 
 using Function = std::function<std::vector<at::Tensor>()>;
 
-// Runs both over the same leaves with the same random gradient of the outputs and compares everything.
-void expect_same(const std::vector<at::Tensor>& leaves, const Function& fused, const Function& plain) {
+// Runs both over the same leaves with the same random gradient of the outputs and compares everything, to what `type`
+// allows.
+void expect_same(const std::vector<at::Tensor>& leaves, const Function& fused, const Function& plain,
+                 c10::ScalarType type = at::kFloat) {
   std::vector<std::vector<at::Tensor>> outputs, gradients;
   for (const Function& function : {fused, plain}) {
     for (const at::Tensor& x : leaves) x.mutable_grad() = at::Tensor();
@@ -32,10 +34,10 @@ void expect_same(const std::vector<at::Tensor>& leaves, const Function& fused, c
     for (const at::Tensor& x : leaves) gradients.back().push_back(x.grad().clone());
   }
   for (std::size_t i = 0; i < outputs[0].size(); ++i)
-    EXPECT_TRUE(test::close(outputs[0][i], outputs[1][i], at::kFloat)) << "output " << i;
+    EXPECT_TRUE(test::close(outputs[0][i], outputs[1][i], type)) << "output " << i;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const double size = gradients[1][i].abs().max().item<double>() + 1e-6;
-    EXPECT_TRUE(test::close(gradients[0][i] / size, gradients[1][i] / size, at::kFloat)) << "gradient " << i;
+    EXPECT_TRUE(test::close(gradients[0][i] / size, gradients[1][i] / size, type)) << "gradient " << i;
   }
 }
 
@@ -124,10 +126,53 @@ TEST(PickRows, IsIndexing) {
       {x}, [&] { return std::vector{pick_rows(x, none)}; }, [&] { return std::vector{x.index_select(0, none)}; });
 }
 
+at::Tensor bf16_leaf(const char* name, at::IntArrayRef sizes) {
+  return normal(RandomKey::root(7).fold(name), sizes).to(at::kBFloat16).requires_grad_(true);
+}
+
+// The plain twins compute in float32 from the same bfloat16 numbers.
+TEST(KernelsInBfloat16, AreTheirPlainTwins) {
+  const at::Tensor gate_up = bf16_leaf("gate_up", {300, 2 * 53});
+  expect_same(
+      {gate_up}, [&] { return std::vector{swiglu(gate_up)}; },
+      [&] { return std::vector{plain_swiglu(gate_up.to(at::kFloat))}; }, at::kBFloat16);
+  const at::Tensor x = leaf("x", {300, 48}), delta = bf16_leaf("delta", {300, 48}), weight = leaf("weight", {48});
+  const auto fused = [&] {
+    const SumAndNorm both = add_rms_norm(x, delta, weight, at::kBFloat16);
+    EXPECT_EQ(both.normed_ND.scalar_type(), at::kBFloat16);
+    return std::vector{both.sum_ND, both.normed_ND};
+  };
+  expect_same(
+      {x, delta, weight}, fused,
+      [&] {
+        return std::vector{x + delta, plain_rms_norm(x + delta, weight)};
+      },
+      at::kBFloat16);
+  expect_same(
+      {x, weight}, [&] { return std::vector{rms_norm(x, weight, at::kBFloat16)}; },
+      [&] { return std::vector{plain_rms_norm(x, weight)}; }, at::kBFloat16);
+  const at::Tensor logits = bf16_leaf("logits", {520, 61}), targets = at::arange(520, at::kLong).remainder(61);
+  expect_same(
+      {logits}, [&] { return std::vector{cross_entropy(logits, targets)}; },
+      [&] { return std::vector{plain_cross_entropy(logits, targets)}; }, at::kBFloat16);
+}
+
+TEST(KernelsInBfloat16, RotaryAttentionIsItsPlainTwinInFloat) {
+  const std::int64_t B = 3, L = 90, H = 4, E = 20;
+  const at::Tensor projected = bf16_leaf("projected", {B, L, 3 * H * E}),
+                   angle = normal(RandomKey::root(9), {B, L, E / 2});
+  const AttentionInputs inputs{H, H, leaf("q", {E}), leaf("k", {E}), {angle.cos(), angle.sin()}, {}};
+  expect_same(
+      {projected, inputs.query_norm_E, inputs.key_norm_E},
+      [&] { return std::vector{rotary_attention(projected, inputs)}; },
+      [&] { return std::vector{plain_rotary_attention(projected.to(at::kFloat), inputs)}; }, at::kBFloat16);
+  EXPECT_EQ(rotary_attention(projected, inputs).scalar_type(), at::kBFloat16);
+}
+
 TEST(Kernels, TakeOtherTypesByTheirPlainTwins) {
-  const at::Tensor x = normal(RandomKey::root(1), {5, 16}).to(at::kBFloat16), weight = at::ones({16});
-  EXPECT_EQ(swiglu(x).scalar_type(), at::kBFloat16);
-  EXPECT_TRUE(test::close(rms_norm(x, weight), plain_rms_norm(x.to(at::kFloat), weight), at::kBFloat16));
+  const at::Tensor x = normal(RandomKey::root(1), {5, 16}).to(at::kDouble), weight = at::ones({16}, at::kDouble);
+  EXPECT_EQ(swiglu(x).scalar_type(), at::kDouble);
+  EXPECT_TRUE(test::close(rms_norm(x, weight), plain_rms_norm(x, weight), at::kDouble));
 }
 
 }  // namespace

@@ -2,12 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-
 #include "modalities/media/image.h"
+#include "tests/support/command.h"
 #include "tests/pipelines/tiny_checkpoint.h"
-#include "tests/support/scratch.h"
 
 namespace palimpsest::test {
 namespace {
@@ -15,25 +12,9 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
 // Runs `palimpsest generate CHECKPOINT arguments` inside the scratch folder.
-Outcome generate(const ScratchFolder& scratch, const std::string& arguments) {
-  const std::string command = "cd '" + scratch.path().string() + "' && '" + PALIMPSEST_PROGRAM +
-                              "' generate tiny --device cpu --dtype fp32 --threads 1 " + arguments + " 2>err.txt";
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  Outcome outcome;
-  std::array<char, 4096> buffer{};
-  for (std::size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
-    outcome.out.append(buffer.data(), got);
-  }
-  const int status = pclose(pipe.release());
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.err = scratch.read("err.txt");
-  return outcome;
+CommandOutcome generate(const ScratchFolder& scratch, const std::string& arguments) {
+  return run_palimpsest(scratch, "generate tiny --device cpu --dtype fp32 --threads 1 " + arguments);
 }
 
 class Generate : public testing::Test {
@@ -44,7 +25,7 @@ class Generate : public testing::Test {
     save_png(Image{at::zeros({20, 30, 3}, at::kByte)}, scratch / "wide.png");
   }
   void expect_refused(const std::string& arguments, const std::string& message) {
-    const Outcome outcome = generate(scratch, arguments);
+    const CommandOutcome outcome = generate(scratch, arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
     EXPECT_FALSE(fs::exists(scratch / "out")) << arguments;
@@ -53,7 +34,7 @@ class Generate : public testing::Test {
 };
 
 TEST_F(Generate, MakesEveryWantedRoleAsFiles) {
-  const Outcome outcome =
+  const CommandOutcome outcome =
       generate(scratch, "--given caption='red apple' --want picture,speech --count 3 --out out --json --trace");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto report = nlohmann::json::parse(outcome.out);
@@ -78,7 +59,7 @@ TEST_F(Generate, SameSeedSameFilesWhateverTheCount) {
 }
 
 TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
-  const Outcome outcome = generate(
+  const CommandOutcome outcome = generate(
       scratch,
       "sampler.guidance=2 sampler.steps=5 --steps 2 --want caption --given picture=apple.png --out out --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
@@ -88,7 +69,7 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
 
 TEST_F(Generate, FillsAHoleAndReadsFiles) {
   scratch.write("words.txt", "a dog\n");
-  const Outcome outcome =
+  const CommandOutcome outcome =
       generate(scratch, "--given caption=@words.txt --given picture=apple.png --hole picture=0,0,0.5,1 --out out");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("picture-000.png"));
@@ -96,7 +77,7 @@ TEST_F(Generate, FillsAHoleAndReadsFiles) {
 }
 
 TEST_F(Generate, DryRunMakesNothing) {
-  const Outcome outcome = generate(scratch, "--want picture --count 4 --dry-run --out out");
+  const CommandOutcome outcome = generate(scratch, "--want picture --count 4 --dry-run --out out");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("would make 4 of picture in 3 steps"));
   EXPECT_FALSE(fs::exists(scratch / "out"));

@@ -54,6 +54,13 @@ TEST(ChildProcess, AMissingProgramIsNamed) {
   EXPECT_TRUE(find_program("no-such-program-here").empty());
 }
 
+TEST(ChildProcess, ItsOutputIsWholeWhateverItsLength) {
+  EXPECT_EQ(program_output({"echo", "red", "apple"}), "red apple\n");
+  EXPECT_EQ(program_output({"head", "-c", "300000", "/dev/zero"}), std::string(300'000, '\0'));
+  EXPECT_EQ(program_output({"cat"}), "");  // there is no input
+  EXPECT_THROW(program_output({"false"}), IoError);
+}
+
 TEST(Ngrams, SimilarityIsOneForEqualAndZeroForStrangers) {
   EXPECT_NEAR(text_similarity("red apple", "Red Apple!"), 1.0, 1e-12);
   EXPECT_EQ(text_similarity("abc", "xyz"), 0.0);

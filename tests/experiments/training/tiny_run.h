@@ -2,8 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -12,15 +10,10 @@
 #include <vector>
 
 #include "base/files.h"
+#include "tests/support/command.h"
 #include "tests/support/scratch.h"
 
 namespace palimpsest {
-
-// What came of a command: its exit code (128 + signal when one ended it) and what it said.
-struct Outcome {
-  int code = 0;
-  std::string out, err;
-};
 
 class TinyRun {
  public:
@@ -41,32 +34,21 @@ class TinyRun {
     folder.write("backbone.toml", backbone_recipe());
   }
 
-  // Runs `palimpsest ARGUMENTS` in the folder.
-  Outcome run(const std::string& arguments, const std::string& environment = "") const {
-    int status = 0;
-    waitpid(start(arguments, environment), &status, 0);
-    const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return {code, folder.read("out.txt"), folder.read("err.txt")};
+  // Runs `palimpsest ARGUMENTS` in the folder, on one thread of the CPU in float32.
+  CommandOutcome run(const std::string& arguments, const std::string& environment = "") const {
+    return finish_command(folder, start(arguments, environment));
   }
 
   // Starts it and returns its process id.
   pid_t start(const std::string& arguments, const std::string& environment = "") const {
-    const std::string command = "cd '" + folder.path().string() + "' && export OMP_NUM_THREADS=1 " + environment +
-                                " && exec " + PALIMPSEST_PROGRAM + " " + arguments +
-                                " --threads 1 --dtype fp32 --device cpu >out.txt 2>err.txt";
-    const pid_t child = fork();
-    if (child == 0) {
-      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      _exit(127);
-    }
-    return child;
+    return start_command(folder, palimpsest_command(arguments + " --threads 1 --dtype fp32 --device cpu", environment));
   }
 
   // Tokenizer and shards, once.
   void make_shards() const {
-    const Outcome trained = run("train bpe.toml --run ./runs/bpe");
+    const CommandOutcome trained = run("train bpe.toml --run ./runs/bpe");
     ASSERT_EQ(trained.code, 0) << trained.err;
-    const Outcome prepared = run("prepare prepare.toml --out shards");
+    const CommandOutcome prepared = run("prepare prepare.toml --out shards");
     ASSERT_EQ(prepared.code, 0) << prepared.err;
   }
 

@@ -6,11 +6,11 @@
 #include "base/safetensors.h"
 #include "experiments/training/checkpoint.h"
 #include "tests/experiments/training/tiny_run.h"
+#include "tests/support/command.h"
 
 namespace palimpsest {
 namespace {
 
-constexpr int kKilled = 128 + SIGKILL;
 
 class TrainCommand : public testing::Test {
  protected:
@@ -30,7 +30,7 @@ class TrainCommand : public testing::Test {
   }
 
   static inline TinyRun* tiny_ = nullptr;
-  static inline Outcome whole_;
+  static inline CommandOutcome whole_;
 };
 
 TEST_F(TrainCommand, TrainsLogsAndLeavesACheckpointThatHoldsItsTokenizers) {
@@ -59,7 +59,7 @@ TEST_F(TrainCommand, KilledAnywhereAndStartedAgainItGivesTheLossesOfTheUndisturb
     std::replace(name.begin(), name.end(), ':', '-');
     const std::string command = "train backbone.toml --run ./runs/" + name;
     ASSERT_EQ(tiny().run(command, "PALIMPSEST_FAILPOINT=" + point).code, kKilled) << point;
-    const Outcome resumed = tiny().run(command);
+    const CommandOutcome resumed = tiny().run(command);
     ASSERT_EQ(resumed.code, 0) << point << ": " << resumed.err;
     EXPECT_EQ(tiny().log(name), tiny().log("whole")) << point;
     EXPECT_EQ(model(name), model("whole")) << point;
@@ -68,7 +68,7 @@ TEST_F(TrainCommand, KilledAnywhereAndStartedAgainItGivesTheLossesOfTheUndisturb
 
 TEST_F(TrainCommand, AFinishedRunDoesNothingAndSaysSo) {
   const std::string before = tiny().folder.read("runs/whole/log.jsonl");
-  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/whole");
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/whole");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_NE(outcome.err.find("nothing to do"), std::string::npos) << outcome.err;
   EXPECT_EQ(tiny().folder.read("runs/whole/log.jsonl"), before);
@@ -76,24 +76,24 @@ TEST_F(TrainCommand, AFinishedRunDoesNothingAndSaysSo) {
 
 TEST_F(TrainCommand, AChangedRecipeIsRefusedByName) {
   const std::string before = tiny().folder.read("runs/whole/recipe.toml");
-  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/whole training.learning_rate=0.5");
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/whole training.learning_rate=0.5");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_NE(outcome.err.find("training.learning_rate: 0.001 there, 0.5 here"), std::string::npos) << outcome.err;
   EXPECT_EQ(tiny().folder.read("runs/whole/recipe.toml"), before);
 }
 
 TEST_F(TrainCommand, UnknownTablesAndKeysAreRefusedWithTheNearest) {
-  const Outcome table = tiny().run("train backbone.toml --run ./runs/new trainin.steps=3");
+  const CommandOutcome table = tiny().run("train backbone.toml --run ./runs/new trainin.steps=3");
   EXPECT_EQ(table.code, 2);
   EXPECT_NE(table.err.find("did you mean 'training'"), std::string::npos) << table.err;
-  const Outcome key = tiny().run("train backbone.toml --run ./runs/new training.step=3");
+  const CommandOutcome key = tiny().run("train backbone.toml --run ./runs/new training.step=3");
   EXPECT_EQ(key.code, 2);
   EXPECT_NE(key.err.find("training.step: unknown key; did you mean 'steps'"), std::string::npos) << key.err;
   EXPECT_FALSE(std::filesystem::exists(run_path("new")));
 }
 
 TEST_F(TrainCommand, ADryRunTellsThePlanAndWritesNothing) {
-  const Outcome outcome = tiny().run("train backbone.toml --run ./runs/dry --dry-run --json");
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/dry --dry-run --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto plan = nlohmann::json::parse(outcome.out);
   EXPECT_GT(plan.at("parameters").get<std::int64_t>(), 0);
@@ -107,7 +107,7 @@ TEST_F(TrainCommand, FittedStepsAreWrittenDownAndKept) {
       "train backbone.toml --run ./runs/fit --fit-seconds 2 training.checkpoint_every=5 training.warmup_steps=0";
   ASSERT_EQ(tiny().run(command, "PALIMPSEST_FAILPOINT=checkpoint.after_commit:1").code, kKilled);
   const std::string recipe = tiny().folder.read("runs/fit/recipe.toml");
-  const Outcome resumed = tiny().run(command);
+  const CommandOutcome resumed = tiny().run(command);
   EXPECT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(tiny().folder.read("runs/fit/recipe.toml"), recipe);
 }
@@ -122,7 +122,7 @@ TEST_F(TrainCommand, MicroBatchesGiveTheLossOfTheWholeBatch) {
 
 TEST_F(TrainCommand, AStrangersTokenizerIsRefusedByName) {
   ASSERT_EQ(tiny().run("train bpe.toml --run ./runs/other tokenizer.options.vocabulary=270").code, 0);
-  const Outcome outcome = tiny().run(
+  const CommandOutcome outcome = tiny().run(
       "train backbone.toml --run ./runs/new tokenizers.title.path=runs/other/tokenizer "
       "tokenizers.caption.path=runs/other/tokenizer");
   EXPECT_EQ(outcome.code, 2);

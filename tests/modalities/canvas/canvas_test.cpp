@@ -39,7 +39,7 @@ std::vector<std::int64_t> row_of(const at::Tensor& tensor_BL, std::int64_t row) 
 }
 
 template <class Call>
-std::string message_of(const Call& call) {
+std::string complaint_of(const Call& call) {
   try {
     call();
   } catch (const InputError& error) {
@@ -183,22 +183,22 @@ TEST(Canvas, FirstFitFillsEarlierRowsFirst) {
 TEST(Canvas, WrongContentIsNamed) {
   const CanvasSchema schema = small_schema();
   const auto build = [&schema](const std::string& role, std::vector<std::int64_t> ids) {
-    return message_of([&] { build_canvas(schema, {{{{role, filling(std::move(ids))}}, {}}}); });
+    return complaint_of([&] { build_canvas(schema, {{{{role, filling(std::move(ids))}}, {}}}); });
   };
   EXPECT_THAT(build("captoin", {1}), HasSubstr("did you mean 'caption'?"));
   EXPECT_EQ(build("caption", {1, 1, 1, 1, 1, 1}), "caption: holds at most 5 ids, got 6");
   EXPECT_EQ(build("picture", {1, 1, 1}), "picture: holds exactly 4 ids, got 3");
   EXPECT_EQ(build("picture", {1, 1, 1, 20}), "picture: id 20 at place 3 is out of range [0,20)");
   EXPECT_EQ(build("caption", {-1}), "caption: id -1 at place 0 is out of range [0,10)");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(complaint_of([&] {
               build_canvas(schema.with_roles({"caption"}), {{{{"picture", filling({1, 1, 1, 1})}}, {}}});
             }),
             "picture: this canvas has no place for the role");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(complaint_of([&] {
               build_canvas(schema, {{{{"caption", filling({1})}}, {"caption"}}});
             }),
             "caption: a role is either filled or hidden");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(complaint_of([&] {
               pack_canvas(schema, {{{{"picture", filling({1, 1, 1, 1})}}, {}}}, 3);
             }),
             "document: takes 4 positions, a packed row has 3");
@@ -207,7 +207,7 @@ TEST(Canvas, WrongContentIsNamed) {
 TEST(Canvas, AnIdOfAnotherSubRangeIsOutOfRange) {
   const CanvasSchema schema({{"speech", frame_layout(2, 2), false}}, Vocabulary({CodeSpace{"audio", {4, 6}}}));
   EXPECT_NO_THROW(build_canvas(schema, {{{{"speech", filling({3, 4, 0, 9})}}, {}}}));
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(complaint_of([&] {
               build_canvas(schema, {{{{"speech", filling({3, 3, 0, 9})}}, {}}});
             }),
             "speech: id 3 at place 1 is out of range [4,10)");

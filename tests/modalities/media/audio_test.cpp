@@ -50,7 +50,7 @@ Measured measure(const Audio& audio) {
   return {std::hypot(sine, cosine), residue};
 }
 
-std::string message_of(std::string_view bytes, const AudioLimits& limits = {}) {
+std::string audio_error(std::string_view bytes, const AudioLimits& limits = {}) {
   testing::internal::CaptureStderr();
   std::string message = "no error";
   try {
@@ -105,16 +105,16 @@ TEST(Audio, WavHoldsWhatPassesFullScaleAtItAndRefusesWhatIsNoNumber) {
 TEST(Audio, CutFilesAreRefused) {
   const Stereo sound = tone(1.5);
   const std::string wav = encode_sound("wav", "pcm_s16le", sound), flac = encode_sound("flac", "flac", sound);
-  EXPECT_EQ(message_of(std::string_view(wav).substr(0, wav.size() / 2)), "x.wav: is truncated");
-  EXPECT_EQ(message_of(std::string_view(wav).substr(0, wav.size() - 1)), "x.wav: is truncated");
-  EXPECT_EQ(message_of(std::string_view(wav).substr(0, 30)), "x.wav: is truncated");
-  EXPECT_THAT(message_of(std::string_view(flac).substr(0, flac.size() / 2)), testing::StartsWith("x.wav: is "));
+  EXPECT_EQ(audio_error(std::string_view(wav).substr(0, wav.size() / 2)), "x.wav: is truncated");
+  EXPECT_EQ(audio_error(std::string_view(wav).substr(0, wav.size() - 1)), "x.wav: is truncated");
+  EXPECT_EQ(audio_error(std::string_view(wav).substr(0, 30)), "x.wav: is truncated");
+  EXPECT_THAT(audio_error(std::string_view(flac).substr(0, flac.size() / 2)), testing::StartsWith("x.wav: is "));
 }
 
 TEST(Audio, WhatIsNoSoundIsNamed) {
-  EXPECT_EQ(message_of(""), "x.wav: is empty");
-  EXPECT_THAT(message_of("a red apple is on the table, and it is no sound\n"), testing::StartsWith("x.wav: "));
-  EXPECT_EQ(message_of("\x89PNG\r\n\x1a\n...."), "x.wav: is a picture, not sound");
+  EXPECT_EQ(audio_error(""), "x.wav: is empty");
+  EXPECT_THAT(audio_error("a red apple is on the table, and it is no sound\n"), testing::StartsWith("x.wav: "));
+  EXPECT_EQ(audio_error("\x89PNG\r\n\x1a\n...."), "x.wav: is a picture, not sound");
 }
 
 TEST(Audio, APlaylistOpensNothing) {
@@ -122,14 +122,14 @@ TEST(Audio, APlaylistOpensNothing) {
   save_wav({at::zeros({16'000}), 16'000}, wav);
   const std::string playlist =
       "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://" + wav.string() + "\n#EXT-X-ENDLIST\n";
-  EXPECT_THAT(message_of(playlist), testing::StartsWith("x.wav: "));
-  EXPECT_THAT(message_of("ffconcat version 1.0\nfile " + wav.string() + "\n"), testing::StartsWith("x.wav: "));
+  EXPECT_THAT(audio_error(playlist), testing::StartsWith("x.wav: "));
+  EXPECT_THAT(audio_error("ffconcat version 1.0\nfile " + wav.string() + "\n"), testing::StartsWith("x.wav: "));
 }
 
 TEST(Audio, LengthIsLimited) {
   const std::string wav = encode_wav({at::zeros({32'000}), 16'000});
-  EXPECT_EQ(message_of(wav, {.max_seconds = 1}), "x.wav: is longer than 1 seconds");
-  EXPECT_EQ(message_of(wav, {.max_seconds = 2}), "no error");
+  EXPECT_EQ(audio_error(wav, {.max_seconds = 1}), "x.wav: is longer than 1 seconds");
+  EXPECT_EQ(audio_error(wav, {.max_seconds = 2}), "no error");
 }
 
 // Twenty frames of rising brightness with a tone beside them.

@@ -18,7 +18,7 @@ std::filesystem::path with_content(const char* name, std::string_view content) {
   return temporary(name);
 }
 
-std::string message_of(const std::filesystem::path& path, std::string_view kind) {
+std::string file_error(const std::filesystem::path& path, std::string_view kind) {
   try {
     load_media(path, {kind, 16'000});
   } catch (const InputError& error) {
@@ -50,13 +50,13 @@ TEST(Files, EveryErrorNamesThePath) {
   const std::filesystem::path fake = with_content("fake.png", "a red apple\n"),
                               bad = with_content("bad.txt", "red \xFF");
   const std::filesystem::path picture = save_media(Image{at::zeros({2, 2, 3}, at::kByte)}, temporary("really"));
-  EXPECT_THAT(message_of(fake, "image"), testing::StartsWith(fake.string() + ": is not a picture"));
-  EXPECT_THAT(message_of(fake, "audio"), testing::StartsWith(fake.string() + ": "));
-  EXPECT_EQ(message_of(bad, "text"), bad.string() + ": byte 4: is not valid UTF-8");
-  EXPECT_EQ(message_of(picture, "text"), picture.string() + ": is a picture, not text");
-  EXPECT_EQ(message_of(picture, "audio"), picture.string() + ": is a picture, not sound");
-  EXPECT_THAT(message_of(temporary("missing.png"), "image"), HasSubstr("missing.png"));
-  EXPECT_THAT(message_of(fake, "imagee"), HasSubstr("did you mean 'image'?"));
+  EXPECT_THAT(file_error(fake, "image"), testing::StartsWith(fake.string() + ": is not a picture"));
+  EXPECT_THAT(file_error(fake, "audio"), testing::StartsWith(fake.string() + ": "));
+  EXPECT_EQ(file_error(bad, "text"), bad.string() + ": byte 4: is not valid UTF-8");
+  EXPECT_EQ(file_error(picture, "text"), picture.string() + ": is a picture, not text");
+  EXPECT_EQ(file_error(picture, "audio"), picture.string() + ": is a picture, not sound");
+  EXPECT_THAT(file_error(temporary("missing.png"), "image"), HasSubstr("missing.png"));
+  EXPECT_THAT(file_error(fake, "imagee"), HasSubstr("did you mean 'image'?"));
 }
 
 }  // namespace

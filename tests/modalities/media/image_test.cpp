@@ -38,7 +38,7 @@ std::array<int, 3> pixel(const Image& image, std::int64_t row, std::int64_t colu
 using Pixel = std::array<int, 3>;
 
 // What decoding says, and that nothing but the error is said.
-std::string message_of(std::string_view bytes, const ImageLimits& limits = {}) {
+std::string image_error(std::string_view bytes, const ImageLimits& limits = {}) {
   testing::internal::CaptureStderr();
   std::string message = "no error";
   try {
@@ -187,34 +187,34 @@ TEST(Image, CutFilesAreRefusedNotFilledWithGrey) {
   for (const std::string& file : files) {
     for (const std::size_t kept : {file.size() - 5, file.size() * 9 / 10, file.size() / 2, file.size() / 5}) {
       if (file.starts_with("GIF") && kept > file.size() / 2) continue;  // its first frame may be whole
-      EXPECT_THAT(message_of(std::string_view(file).substr(0, kept)), testing::StartsWith("x.png: "))
+      EXPECT_THAT(image_error(std::string_view(file).substr(0, kept)), testing::StartsWith("x.png: "))
           << file.substr(1, 3) << " " << kept;
-      EXPECT_THAT(message_of(std::string_view(file).substr(0, kept)), testing::Not(HasSubstr("stderr")))
+      EXPECT_THAT(image_error(std::string_view(file).substr(0, kept)), testing::Not(HasSubstr("stderr")))
           << file.substr(1, 3);
     }
   }
-  EXPECT_EQ(message_of(std::string_view(files[0]).substr(0, files[0].size() / 2)), "x.png: is truncated");
-  EXPECT_EQ(message_of(std::string_view(files[2]).substr(0, files[2].size() - 2)), "x.png: is truncated");
+  EXPECT_EQ(image_error(std::string_view(files[0]).substr(0, files[0].size() / 2)), "x.png: is truncated");
+  EXPECT_EQ(image_error(std::string_view(files[2]).substr(0, files[2].size() - 2)), "x.png: is truncated");
 }
 
 TEST(Image, AFlippedBitOfAPngIsFound) {
   std::string png = encode_png(random_image(20, 20));
   png[png.size() / 2] = static_cast<char>(png[png.size() / 2] ^ 4);
-  EXPECT_EQ(message_of(png), "x.png: is damaged (wrong checksum in its IDAT chunk)");
+  EXPECT_EQ(image_error(png), "x.png: is damaged (wrong checksum in its IDAT chunk)");
 }
 
 TEST(Image, WhatIsNoPictureIsNamed) {
-  EXPECT_THAT(message_of("a red apple\n"), HasSubstr("x.png: is not a picture"));
-  EXPECT_EQ(message_of(""), "x.png: is empty");
+  EXPECT_THAT(image_error("a red apple\n"), HasSubstr("x.png: is not a picture"));
+  EXPECT_EQ(image_error(""), "x.png: is empty");
 }
 
 TEST(Image, PixelsAreLimitedBeforeDecoding) {
   const std::string png = encode_png(random_image(20, 30));
-  EXPECT_EQ(message_of(png, {.max_pixels = 599}), "x.png: has 30x20 pixels; at most 599 in all are read");
-  EXPECT_EQ(message_of(png, {.max_pixels = 600}), "no error");
+  EXPECT_EQ(image_error(png, {.max_pixels = 599}), "x.png: has 30x20 pixels; at most 599 in all are read");
+  EXPECT_EQ(image_error(png, {.max_pixels = 600}), "no error");
   std::string bomb = encode_mat(".bmp", cv::Mat(2, 2, CV_8UC3, cv::Scalar(0)));
   for (const std::size_t size : {18, 22}) bomb.replace(size, 4, "\xFF\xFF\xFF\x00", 4);  // 16 million squared
-  EXPECT_THAT(message_of(bomb), HasSubstr("has 16777215x16777215 pixels"));
+  EXPECT_THAT(image_error(bomb), HasSubstr("has 16777215x16777215 pixels"));
 }
 
 TEST(FitImage, EqualSizeIsUntouchedAndRefusalNamesTheSizes) {

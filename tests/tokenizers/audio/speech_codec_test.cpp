@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-AudioTokenizerOptions tiny_options() {
+AudioTokenizerOptions tiny_codec_options() {
   AudioTokenizerOptions options;
   options.widths = {16, 24};
   options.hidden = {16, 24};
@@ -30,7 +30,7 @@ Audio hum(std::uint64_t seed, std::int64_t size) {
 }
 
 TEST(SpeechCodec, IdsAreFrameMajorAndEachCodebookHasItsOwnRange) {
-  const SpeechCodec codec(tiny_options(), RandomKey::root(1));
+  const SpeechCodec codec(tiny_codec_options(), RandomKey::root(1));
   const Codes codes = codec.encode({hum(1, 5000)})[0];
   ASSERT_EQ(codes.ids_L.size(0), 8);  // 5,000 samples are 4 token times of 1,280; 2 codebooks
   EXPECT_TRUE(at::equal(codes.layout.coordinates_LA, frame_layout(4, 2).coordinates_LA));
@@ -41,7 +41,7 @@ TEST(SpeechCodec, IdsAreFrameMajorAndEachCodebookHasItsOwnRange) {
 }
 
 TEST(SpeechCodec, DecodingGivesWholeTokenTimes) {
-  const SpeechCodec codec(tiny_options(), RandomKey::root(2));
+  const SpeechCodec codec(tiny_codec_options(), RandomKey::root(2));
   for (const std::int64_t size : {0, 1, 1280, 1281, 4000}) {
     const std::vector<Codes> codes = codec.encode({hum(2, size)});
     const Audio audio = std::get<Audio>(codec.decode(codes)[0]);
@@ -68,7 +68,7 @@ TEST(SpeechCodec, AloneOrInABatchOrWithMoreThreadsIsTheSame) {
 }
 
 TEST(SpeechCodec, AFewStepsOfDescentMakeSpectraBetter) {
-  SpeechCodec codec(tiny_options(), RandomKey::root(4));
+  SpeechCodec codec(tiny_codec_options(), RandomKey::root(4));
   const std::vector<Media> sounds{hum(1, 6000), hum(2, 9000), hum(3, 4000), hum(4, 20'000)};
   const RandomKey key = RandomKey::root(5);
   const LossReport before = codec.loss(sounds, key);
@@ -89,7 +89,7 @@ TEST(SpeechCodec, AFewStepsOfDescentMakeSpectraBetter) {
 }
 
 TEST(SpeechCodec, TheCropFollowsTheKeyAlone) {
-  SpeechCodec codec(tiny_options(), RandomKey::root(6));
+  SpeechCodec codec(tiny_codec_options(), RandomKey::root(6));
   const std::vector<Media> sounds{hum(1, 40'000)};
   const double one = codec.loss(sounds, RandomKey::root(1)).loss.item<double>();
   EXPECT_EQ(codec.loss(sounds, RandomKey::root(1)).loss.item<double>(), one);
@@ -97,7 +97,7 @@ TEST(SpeechCodec, TheCropFollowsTheKeyAlone) {
 }
 
 TEST(SpeechCodec, RefusesOtherMediaRatesAndIds) {
-  const SpeechCodec codec(tiny_options(), RandomKey::root(7));
+  const SpeechCodec codec(tiny_codec_options(), RandomKey::root(7));
   const auto message = [&](const Media& media) {
     try {
       codec.encode({media});

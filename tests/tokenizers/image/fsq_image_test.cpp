@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-ImageTokenizerOptions tiny_options() {
+ImageTokenizerOptions tiny_image_options() {
   return {.size = 16, .downsample = 8, .levels = {8, 8, 5}, .widths = {12, 16}, .hidden = {12, 16}, .encoder_blocks = {1, 1}, .decoder_blocks = {1, 1}};
 }
 
@@ -35,7 +35,7 @@ std::vector<Media> drawings(std::size_t count) {
 }
 
 TEST(FsqImageTokenizer, APictureIsAGridOfIdsAndComesBackAsAPicture) {
-  const FsqImageTokenizer tokenizer(tiny_options(), RandomKey::root(1));
+  const FsqImageTokenizer tokenizer(tiny_image_options(), RandomKey::root(1));
   const std::vector<Codes> codes = tokenizer.encode(drawings(3));
   ASSERT_EQ(codes.size(), 3U);
   EXPECT_EQ(codes[0].ids_L.sizes(), at::IntArrayRef({4}));
@@ -64,7 +64,7 @@ TEST(FsqImageTokenizer, AloneOrInABatchOrWithMoreThreadsIsTheSame) {
 }
 
 TEST(FsqImageTokenizer, AFewStepsOfDescentMakePicturesBetter) {
-  FsqImageTokenizer tokenizer(tiny_options(), RandomKey::root(3));
+  FsqImageTokenizer tokenizer(tiny_image_options(), RandomKey::root(3));
   const std::vector<Media> pictures = drawings(8);
   const double before = tokenizer.loss(pictures, RandomKey::root(0)).figures.at("psnr");
   std::vector<at::Tensor> velocity;
@@ -86,7 +86,7 @@ TEST(FsqImageTokenizer, AFewStepsOfDescentMakePicturesBetter) {
 }
 
 TEST(FsqImageTokenizer, RefusesOtherMediaSizesAndIds) {
-  const FsqImageTokenizer tokenizer(tiny_options(), RandomKey::root(4));
+  const FsqImageTokenizer tokenizer(tiny_image_options(), RandomKey::root(4));
   const auto message = [&](const Media& media) {
     try {
       tokenizer.encode({media});

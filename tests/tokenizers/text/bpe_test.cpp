@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 const fs::path kGpt2 = fs::path(PALIMPSEST_SOURCE_DIR) / "tests/data/gpt2";
 
-fs::path scratch(const std::string& name) {
+fs::path bpe_scratch(const std::string& name) {
   const fs::path path = fs::path(testing::TempDir()) / ("palimpsest_bpe_" + name);
   fs::remove_all(path);
   fs::create_directories(path);
@@ -123,7 +123,7 @@ TEST(TrainBpe, TheOrderOfTextsDoesNotMatterAndOverlapsAreCountedRight) {
 TEST(TrainBpe, RefusesTooSmallAVocabulary) { EXPECT_THROW(train_bpe({"a"}, {.vocabulary = 255}), InputError); }
 
 TEST(Gpt2Files, WhatIsWrittenIsReadBack) {
-  const fs::path folder = scratch("write");
+  const fs::path folder = bpe_scratch("write");
   const BytePairTokenizer tokenizer = small_tokenizer();
   tokenizer.save(folder);
   const BytePairTable table = read_gpt2_table(folder);
@@ -132,7 +132,7 @@ TEST(Gpt2Files, WhatIsWrittenIsReadBack) {
 }
 
 TEST(Gpt2Files, ErrorsNameFileAndPlace) {
-  const fs::path folder = scratch("errors");
+  const fs::path folder = bpe_scratch("errors");
   small_tokenizer().save(folder);
   const auto message = [&] {
     try {

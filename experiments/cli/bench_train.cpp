@@ -1,0 +1,183 @@
+// palimpsest bench train: training steps on random ids, ours and the reference's in turn.
+#include <ATen/Parallel.h>
+
+#include <iostream>
+
+#include "base/errors.h"
+#include "base/interrupt.h"
+#include "base/machine.h"
+#include "base/progress.h"
+#include "experiments/cli/bench.h"
+#include "experiments/cli/bench_peer.h"
+#include "experiments/cli/bench_task.h"
+#include "experiments/cli/commands.h"
+#include "experiments/cli/measure.h"
+#include "experiments/training/trainer.h"
+
+namespace palimpsest {
+
+namespace {
+
+constexpr std::int64_t kRoofSize = 2048;  // as the reference measures its roof
+constexpr int kRoofRounds = 5;            // before every pair; the best of all is the roof
+
+struct BenchTrainOptions {
+  std::string preset = "tiny";
+  std::int64_t pairs = 3, steps = 10, warmup = 3;
+  bool alone = false, compile = false, json = false;
+  MachineOptions machine;
+
+  BenchTrainOptions() {
+    machine.device = "cpu";
+    machine.dtype = ComputeType::kBf16;
+  }
+  void validate() const {
+    if (pairs < 1) throw InputError("command line", "--pairs", "must be at least 1");
+    if (steps < 1) throw InputError("command line", "--steps", "must be at least 1");
+    if (warmup < 0) throw InputError("command line", "--warmup", "must not be negative");
+    if (alone && compile) throw InputError("command line", "--compile", "is the reference's, which --alone leaves out");
+    if (machine.device != "cpu")
+      throw InputError("command line", "--device", "must be cpu: both sides are timed there");
+  }
+};
+
+// This program's side: one net, stepped on and on.
+class OurSide {
+ public:
+  OurSide(const BenchPreset& preset, const Machine& machine, std::int64_t seed)
+      : dtype_(machine.dtype),
+        options_(bench_training(preset)),
+        task_(preset, machine, seed),
+        optimizer_(options_, task_.parameters(), machine.dtype) {}
+
+  // Tokens a second by the median step, after some to warm up.
+  double run(std::int64_t warmup, std::int64_t steps) {
+    std::vector<double> seconds;
+    for (std::int64_t step = 0; step < warmup + steps; ++step) {
+      stop_if_interrupted();
+      const Stopwatch watch;
+      last_ = training_step(task_, optimizer_, options_, done_++);
+      if (step >= warmup) seconds.push_back(watch.seconds());
+    }
+    return tokens() / spread_of(seconds).median;
+  }
+
+  double flops_a_token() const { return task_.flops_a_step() / tokens(); }
+  std::int64_t parameters() { return task_.parameters().count(); }
+  double last_loss() const { return last_.loss; }
+  c10::ScalarType dtype() const { return dtype_; }
+
+ private:
+  double tokens() const { return task_.units_a_step().at("tokens"); }
+
+  c10::ScalarType dtype_;
+  TrainingOptions options_;
+  BenchTask task_;
+  Optimizer optimizer_;
+  std::int64_t done_ = 0;
+  StepReport last_;
+};
+
+struct Figures {
+  std::vector<double> ours, reference, compiled;   // tokens/s, one a round
+  std::vector<double> ratio_eager, ratio_compile;  // of the same round
+  std::int64_t peak_bytes = 0, reference_peak_bytes = 0;
+  double roof_flops = 0;
+};
+
+PeerRun peer_run(const BenchTrainOptions& options, c10::ScalarType dtype) {
+  PeerRun run;
+  run.preset = options.preset;
+  run.dtype = compute_name(dtype);
+  run.threads = at::get_num_threads();
+  run.steps = options.steps;
+  run.warmup = options.warmup;
+  run.seed = options.machine.seed;
+  return run;
+}
+
+void add_reference(Figures& figures, const PythonPeer& peer, PeerRun run, bool compiled_too) {
+  const PeerFigures eager = peer.run(run);
+  figures.reference.push_back(eager.tokens_per_second);
+  figures.ratio_eager.push_back(figures.ours.back() / eager.tokens_per_second);
+  figures.reference_peak_bytes = std::max(figures.reference_peak_bytes, eager.peak_bytes);
+  if (!compiled_too) return;
+  run.compiled = true;
+  const PeerFigures compiled = peer.run(run);
+  figures.compiled.push_back(compiled.tokens_per_second);
+  figures.ratio_compile.push_back(figures.ours.back() / compiled.tokens_per_second);
+}
+
+// In turn, so that what else the machine does falls on both.
+Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPeer* peer) {
+  const c10::ScalarType dtype = ours.dtype();
+  Figures figures;
+  for (std::int64_t pair = 0; pair < options.pairs; ++pair) {
+    figures.roof_flops = std::max(figures.roof_flops, product_flops(dtype, kRoofSize, kRoofRounds));
+    figures.ours.push_back(ours.run(options.warmup, options.steps));
+    figures.peak_bytes = peak_memory_bytes();
+    if (peer) add_reference(figures, *peer, peer_run(options, dtype), options.compile);
+    std::cerr << "round " << pair + 1 << " of " << options.pairs << ": " << human_count(figures.ours.back())
+              << " tokens/s";
+    if (peer) std::cerr << ", the reference " << human_count(figures.reference.back());
+    std::cerr << "\n";
+  }
+  return figures;
+}
+
+Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurSide& ours) {
+  const BenchPreset& preset = find_bench_preset(options.preset);
+  Facts facts{{"preset", preset.name},
+              {"parameters", ours.parameters()},
+              {"length", preset.length},
+              {"batch", preset.batch},
+              {"head", "masked"},
+              {"dtype", compute_name(ours.dtype())},
+              {"threads", at::get_num_threads()},
+              {"repeats", options.pairs},
+              {"steps", options.steps}};
+  add_spread(facts, "tokens_per_second", figures.ours);
+  add_spread(facts, "reference_tokens_per_second", figures.reference);
+  add_spread(facts, "reference_compile_tokens_per_second", figures.compiled);
+  add_spread(facts, "ratio_eager", figures.ratio_eager);
+  add_spread(facts, "ratio_compile", figures.ratio_compile);
+  facts["peak_bytes"] = figures.peak_bytes;
+  facts["reference_peak_bytes"] = figures.reference_peak_bytes > 0 ? Facts(figures.reference_peak_bytes) : Facts();
+  facts["roof_flops"] = figures.roof_flops;
+  facts["roof_fraction"] = spread_of(figures.ours).median * ours.flops_a_token() / figures.roof_flops;
+  facts["loss_last"] = ours.last_loss();
+  return facts;
+}
+
+void run_bench_train(const BenchTrainOptions& options) {
+  options.validate();
+  const BenchPreset& preset = find_bench_preset(options.preset);
+  std::optional<PythonPeer> peer;
+  if (!options.alone) peer.emplace();
+  catch_interrupts();
+  const Machine machine = resolve_machine(options.machine);
+  OurSide ours(preset, machine, options.machine.seed);
+  const Figures figures = measure(options, ours, peer ? &*peer : nullptr);
+  print_facts(bench_facts(options, figures, ours), options.json);
+}
+
+}  // namespace
+
+void add_bench_train(CLI::App& bench) {
+  auto options = std::make_shared<BenchTrainOptions>();
+  CLI::App* command = bench.add_subcommand("train", "training steps beside the Python reference, in turn");
+  command->footer(
+      "Example:\n  palimpsest bench train --preset small --json\n"
+      "Figures are medians over the pairs, with the lowest and highest; './run bench' sets the reference up.");
+  command->add_option("--preset", options->preset, "tiny, small or base")->capture_default_str();
+  command->add_option("--pairs", options->pairs, "how often both sides are measured, in turn")->capture_default_str();
+  command->add_option("--steps", options->steps, "timed steps of a measurement")->capture_default_str();
+  command->add_option("--warmup", options->warmup, "steps before them")->capture_default_str();
+  command->add_flag("--alone", options->alone, "without the reference");
+  command->add_flag("--compile", options->compile, "beside the compiled reference too");
+  command->add_flag("--json", options->json, "one JSON object on stdout");
+  add_options(*command, options->machine);
+  command->callback([options] { run_bench_train(*options); });
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,142 @@
+// palimpsest inspect: a directory that prepare wrote.
+//
+// Shapes: V ids of a role.
+#include <cmath>
+
+#include "datasets/prepare/ledger.h"
+#include "datasets/shards/manifest.h"
+#include "experiments/cli/inspect.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kReasons = 8;  // told; the ledger has them all
+
+// What the shards hold of one role.
+struct RoleUse {
+  std::vector<std::int64_t> lengths;  // of the rows that have it
+  std::int64_t absent = 0;            // rows that lack it
+  at::Tensor counts_V;                // how often each id stands there
+};
+
+void add_shard(std::map<std::string, RoleUse>& uses, const Shard& shard) {
+  for (const auto& [name, role] : shard.roles) {
+    RoleUse& use = uses[name];
+    const std::int64_t* offsets = role.offsets.const_data_ptr<std::int64_t>();
+    const bool* present = role.present_N.const_data_ptr<bool>();
+    for (std::int64_t row = 0; row < shard.rows(); ++row) {
+      if (present[row]) {
+        use.lengths.push_back(offsets[row + 1] - offsets[row]);
+      } else {
+        ++use.absent;
+      }
+    }
+    const at::Tensor counts_V = at::bincount(role.values_M, {}, role.tokens.space.size());
+    use.counts_V = use.counts_V.defined() ? use.counts_V + counts_V : counts_V;
+  }
+}
+
+// Shards are verified one at a time, so that a directory larger than memory can be looked into.
+std::map<std::string, RoleUse> read_uses(const fs::path& directory, const Manifest& manifest) {
+  std::map<std::string, RoleUse> uses;
+  for (const auto& [name, split] : manifest.splits) {
+    for (const ShardEntry& entry : split.shards) {
+      add_shard(uses, parse_shard(read_verified(directory, entry), (directory / entry.file).string()));
+    }
+  }
+  return uses;
+}
+
+// The smallest value that the share of all does not exceed (nearest rank).
+Facts percentile(const std::vector<std::int64_t>& sorted, double share) {
+  if (sorted.empty()) return nullptr;
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+Facts length_row(const std::string& role, RoleUse use) {
+  std::sort(use.lengths.begin(), use.lengths.end());
+  Facts row{{"role", role}, {"rows", use.lengths.size()}, {"absent", use.absent}};
+  row["shortest"] = percentile(use.lengths, 0.0);
+  for (const int percent : {10, 50, 90, 99})
+    row["p" + std::to_string(percent)] = percentile(use.lengths, percent / 100.0);
+  row["longest"] = percentile(use.lengths, 1.0);
+  return row;
+}
+
+// Entropy of the ids' frequencies, bits: log2 of the ids that would do as much if all were used alike.
+double entropy_bits(const at::Tensor& counts_V) {
+  const at::Tensor share_V = counts_V.to(at::kDouble) / counts_V.sum().to(at::kDouble);
+  return -at::xlogy(share_V, share_V).sum().item<double>() / std::log(2.0);
+}
+
+Facts vocabulary_row(const std::string& role, const RoleUse& use, const RoleTokens& tokens) {
+  const std::int64_t total = use.counts_V.defined() ? use.counts_V.sum().item<std::int64_t>() : 0;
+  Facts row{{"role", role},
+            {"modality", tokens.space.modality},
+            {"ids", tokens.space.size()},
+            {"used", total > 0 ? use.counts_V.gt(0).sum().item<std::int64_t>() : 0},
+            {"tokens", total}};
+  row["entropy_bits"] = total > 0 ? Facts(entropy_bits(use.counts_V)) : Facts();
+  row["most_bits"] = std::log2(static_cast<double>(tokens.space.size()));
+  row["fingerprint"] = tokens.fingerprint;
+  return row;
+}
+
+struct Tally {
+  std::map<std::string, std::map<Outcome, std::int64_t>> outcomes;  // by split
+  Facts reasons = Facts::array();                                   // the first ones, each with its first sample
+};
+
+Tally read_tally(const fs::path& directory, const Manifest& manifest) {
+  Tally tally;
+  for (const LedgerRow& row : read_ledger(directory, manifest.ledger_bytes)) {
+    ++tally.outcomes[row.split][row.outcome];
+    if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) continue;
+    tally.reasons.push_back(
+        {{"split", row.split}, {"key", row.key}, {"outcome", enum_name(row.outcome)}, {"reason", row.reason}});
+  }
+  return tally;
+}
+
+Facts split_rows(const Manifest& manifest, Tally& tally) {
+  Facts rows = Facts::array();
+  for (const auto& [name, split] : manifest.splits) {
+    std::int64_t bytes = 0;
+    for (const ShardEntry& entry : split.shards) bytes += entry.bytes;
+    auto& outcomes = tally.outcomes[name];
+    rows.push_back({{"split", name},
+                    {"rows", split.rows()},
+                    {"shards", split.shards.size()},
+                    {"bytes", bytes},
+                    {"complete", split.complete},
+                    {"kept", outcomes[Outcome::kKept]},
+                    {"filtered", outcomes[Outcome::kFiltered]},
+                    {"failed", outcomes[Outcome::kFailed]}});
+  }
+  return rows;
+}
+
+}  // namespace
+
+Facts inspect_data(const fs::path& directory) {
+  const Manifest manifest = read_manifest(directory);
+  std::map<std::string, RoleUse> uses = read_uses(directory, manifest);
+  Tally tally = read_tally(directory, manifest);
+  Facts facts{{"what", "prepared data"}, {"path", directory.string()}};
+  facts["source"] = manifest.settings.value("/data/source", "");
+  facts["splits"] = split_rows(manifest, tally);
+  facts["lengths"] = Facts::array();
+  facts["vocabulary_use"] = Facts::array();
+  for (const auto& [role, tokens] : manifest.roles) {
+    facts["lengths"].push_back(length_row(role, uses[role]));
+    facts["vocabulary_use"].push_back(vocabulary_row(role, uses[role], tokens));
+  }
+  facts["first_left_out"] = tally.reasons;
+  return facts;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,44 @@
+#include "experiments/cli/measure.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace palimpsest {
+
+Spread spread_of(std::vector<double> figures) {
+  TORCH_CHECK(!figures.empty(), "spread_of: no figures");
+  std::sort(figures.begin(), figures.end());
+  const std::size_t middle = figures.size() / 2;
+  const double median = figures.size() % 2 == 1 ? figures[middle] : (figures[middle - 1] + figures[middle]) / 2;
+  return {median, figures.front(), figures.back()};
+}
+
+std::string compute_name(c10::ScalarType dtype) { return dtype == c10::ScalarType::BFloat16 ? "bf16" : "fp32"; }
+
+double product_flops(c10::ScalarType dtype, std::int64_t size, int rounds) {
+  const at::Tensor a = at::full({size, size}, 0.5, at::TensorOptions().dtype(dtype));
+  double best = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < rounds; ++round) {
+    const Stopwatch watch;
+    at::matmul(a, a);
+    best = std::min(best, watch.seconds());
+  }
+  const auto n = static_cast<double>(size);
+  return 2.0 * n * n * n / best;
+}
+
+void add_spread(Facts& facts, const std::string& name, const std::vector<double>& figures) {
+  if (figures.empty()) {
+    facts[name] = nullptr;
+    return;
+  }
+  const Spread spread = spread_of(figures);
+  facts[name] = spread.median;
+  facts[name + "_low"] = spread.low;
+  facts[name + "_high"] = spread.high;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,237 @@
+// palimpsest bench: that both sides do the same work, and what is told of it. No wall time is asserted.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "experiments/cli/bench_peer.h"
+#include "experiments/cli/bench_task.h"
+#include "experiments/cli/facts.h"
+#include "experiments/cli/measure.h"
+#include "tests/support/command.h"
+#include "tests/pipelines/tiny_checkpoint.h"
+#include "tests/support/message.h"
+
+namespace palimpsest::test {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const fs::path kPeers = fs::path(PALIMPSEST_SOURCE_DIR) / "tests/bench/peers";
+constexpr BenchPreset kSmallest{"smallest", 32, 2, 2, 12, 3, 24};
+
+TEST(BenchPresets, AreThoseOfTheReference) {
+  const std::string source = read_file(kPeers / "model.py");
+  for (const BenchPreset& preset : kBenchPresets) {
+    const std::string line = "\"" + std::string(preset.name) + "\": dict(dim=" + std::to_string(preset.width) +
+                             ", depth=" + std::to_string(preset.layers) + ", heads=" + std::to_string(preset.heads) +
+                             ")";
+    EXPECT_THAT(source, HasSubstr(line));
+    EXPECT_EQ(preset.vocabulary, 4096 + 512 + 1024);
+  }
+  EXPECT_THAT(source, HasSubstr("TEXT, IMAGE, AUDIO = 4096, 512, 1024"));
+  EXPECT_EQ(message_of<InputError>([] { find_bench_preset("tinny"); }),
+            "command line: --preset: unknown preset 'tinny'; did you mean 'tiny'?");
+}
+
+// Embedding and head have a row for each special id, of which the reference has the mask's alone in its embedding.
+TEST(BenchPresets, ParametersAreTheReferencesBesidesSpecialIds) {
+  for (const BenchPreset& preset : kBenchPresets) {
+    const TransformerOptions options = bench_transformer(preset);
+    const std::int64_t D = preset.width, F = options.hidden_width(), V = preset.vocabulary;
+    const std::int64_t reference = (V + 1) * D + preset.layers * (4 * D * D + 3 * D * F + 2 * D) + D + V * D;
+    Transformer transformer(options, bench_schema(preset), RandomKey::root(0));
+    EXPECT_EQ(transformer.parameters().count() - reference, (2 * kFirstModalityId - 1) * D) << preset.name;
+  }
+}
+
+// make_goldens.py's waves: each matrix at its own phase, norms near one.
+at::Tensor wave(const std::string& name, at::IntArrayRef sizes) {
+  const at::Tensor phase = 0.7 * at::arange(c10::multiply_integers(sizes), at::kDouble);
+  const at::Tensor value = at::sin(phase + static_cast<double>(name.size())).view(sizes);
+  return (sizes.size() == 1 ? 1 + 0.1 * value : 0.3 * value).to(at::kFloat);
+}
+
+// The reference's tensors in this program's rows: ids after the special ones, and the mask's own.
+std::map<std::string, at::Tensor> reference_values(const ParameterSet& parameters) {
+  std::map<std::string, at::Tensor> values;
+  const std::int64_t V = kSmallest.vocabulary, D = kSmallest.width;
+  for (const auto& [name, parameter] : parameters.items()) values[name] = wave(name, parameter.sizes());
+  const at::Tensor embed = wave("embed.weight", {V + 1, D});
+  values["embed.weight"] = at::zeros({V + kFirstModalityId, D});
+  values["embed.weight"].slice(0, kFirstModalityId).copy_(embed.slice(0, 0, V));
+  values["embed.weight"][kMaskId].copy_(embed[V]);
+  values["head.weight"] = at::zeros({V + kFirstModalityId, D});
+  values["head.weight"].slice(0, kFirstModalityId).copy_(wave("unembed.weight", {V, D}));
+  return values;
+}
+
+NoisyCanvas golden_noise(const TokenCanvas& clean) {
+  const at::Tensor rows = at::arange(kSmallest.batch).unsqueeze(1), columns = at::arange(kSmallest.length).unsqueeze(0);
+  const at::Tensor masked_BL = (rows + columns).remainder(3).ne(0);
+  NoisyCanvas noisy{clean, at::tensor({0.25, 0.5, 0.9}, at::kFloat).unsqueeze(1).expand(clean.tokens_BL.sizes()),
+                    masked_BL};
+  noisy.canvas.tokens_BL = clean.tokens_BL.masked_fill(masked_BL, kMaskId);
+  return noisy;
+}
+
+TEST(BenchTask, LossAndGradientAreTheReferencesAtItsWeights) {
+  const auto golden = nlohmann::json::parse(read_file(kPeers / "goldens.json"));
+  const CanvasSchema schema = bench_schema(kSmallest);
+  Transformer transformer(bench_transformer(kSmallest), schema, RandomKey::root(0));
+  transformer.parameters().load(reference_values(transformer.parameters()), "goldens");
+  std::vector<Document> documents(static_cast<std::size_t>(kSmallest.batch));
+  for (std::int64_t row = 0; row < kSmallest.batch; ++row) {
+    const at::Tensor ids_L = (5 * at::arange(kSmallest.length) + 7 * row).remainder(kSmallest.vocabulary);
+    documents[static_cast<std::size_t>(row)].roles["page"].ids_L = ids_L;
+  }
+  const TokenCanvas clean = build_canvas(schema, documents);
+  const DiffusionLoss result = diffusion_loss(transformer, clean, golden_noise(clean), schema, bench_diffusion());
+  const double loss = golden.at("loss");
+  EXPECT_NEAR(result.loss.item<double>(), loss, 1e-5 * loss);
+  result.loss.backward();
+  for (const auto& [name, parameter] : transformer.parameters().items()) {
+    const double norm = golden.at("gradient_norms").at(name == "head.weight" ? "unembed.weight" : name);
+    EXPECT_NEAR(parameter.grad().to(at::kDouble).norm().item<double>(), norm, 1e-4 * norm) << name;
+  }
+}
+
+TEST(BenchTask, IsAPureFunctionOfSeedAndStep) {
+  const auto losses = [](std::int64_t seed) {
+    BenchTask task(kSmallest, Machine{}, seed);
+    return std::pair(task.loss({0}).loss.item<double>(), task.loss({1}).loss.item<double>());
+  };
+  EXPECT_EQ(losses(3), losses(3));
+  EXPECT_NE(losses(3), losses(4));
+  EXPECT_NE(losses(3).first, losses(3).second);  // fresh noise
+}
+
+TEST(BenchTask, CountsTheReferencesFlops) {
+  const BenchTask task(kSmallest, Machine{}, 0);
+  const double D = 32, F = 128, heads = 24 + kFirstModalityId, tokens = 3 * 12;
+  const double weights = 2 * (4 * D * D + 3 * D * F) + 0.5 * heads * D;
+  EXPECT_DOUBLE_EQ(task.flops_a_step(), 3 * (2 * weights + 4 * 12 * D * 2) * tokens);
+}
+
+TEST(BenchPeer, IsAskedForTheSameWork) {
+  PeerRun run;
+  run.preset = "small";
+  run.dtype = "bf16";
+  run.threads = 2;
+  const std::vector<std::string> arguments = peer_arguments(run);
+  std::string line;
+  for (const std::string& argument : arguments) line += " " + argument;
+  EXPECT_EQ(
+      line,
+      " --preset small --length 320 --batch 16 --vocab 5632 --dtype bf16 --threads 2 --steps 10 --warmup 3 --seed 0"
+      " --head masked --malloc keep --repeat 1 --json");
+  run.compiled = true;
+  EXPECT_EQ(peer_arguments(run).back(), "--compile");
+}
+
+TEST(BenchPeer, ItsRowIsReadAfterItsComments) {
+  const PeerFigures figures = parse_peer_row("# torch 2.11\n# roof: 3\n{\"tokens/s\": 1250.5, \"peak MiB\": 2.0}\n");
+  EXPECT_EQ(figures.tokens_per_second, 1250.5);
+  EXPECT_EQ(figures.peak_bytes, 2 << 20);
+  EXPECT_THAT(message_of<InputError>([] { parse_peer_row("# nothing\n"); }),
+              HasSubstr("the reference: tokens/s: is not in"));
+  EXPECT_THAT(message_of<InputError>([] { parse_peer_row("{\"tokens/s\": 1}"); }), HasSubstr("peak MiB"));
+}
+
+TEST(Measure, TheMedianLiesBetweenTheEnds) {
+  const Spread odd = spread_of({3, 1, 2}), even = spread_of({4, 1, 2, 3});
+  EXPECT_EQ(odd.median, 2);
+  EXPECT_EQ(odd.low, 1);
+  EXPECT_EQ(odd.high, 3);
+  EXPECT_EQ(even.median, 2.5);
+  EXPECT_THAT(message_of<c10::Error>([] { spread_of({}); }), HasSubstr("no figures"));
+}
+
+// A source tree whose reference is a script that prints a row.
+class BenchCommand : public testing::Test {
+ protected:
+  static constexpr const char* kTree = "PALIMPSEST_RECIPES=experiments/recipes";
+  static constexpr const char* kShort =
+      "bench train --preset tiny --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32 ";
+
+  void write_reference(const std::string& script) const {
+    scratch.write("tests/bench/peers/train_step.py", "");
+    scratch.write(".deps/peers/python", "#!/bin/sh\n" + script + "\n");
+    fs::permissions(scratch / ".deps/peers/python", fs::perms::owner_all);
+  }
+  ScratchFolder scratch;
+};
+
+TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
+  write_reference("echo \"# $*\"; echo '{\"tokens/s\": 0.5, \"peak MiB\": 3}'");
+  const CommandOutcome outcome = run_palimpsest(scratch, std::string(kShort) + "--json", kTree);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  for (const char* key : {"tokens_per_second", "roof_flops", "roof_fraction", "peak_bytes"}) {
+    EXPECT_GT(facts.at(key).get<double>(), 0) << key;
+  }
+  EXPECT_EQ(facts.at("reference_tokens_per_second"), 0.5);
+  EXPECT_EQ(facts.at("reference_peak_bytes"), 3 << 20);
+  EXPECT_EQ(facts.at("ratio_eager"), facts.at("tokens_per_second").get<double>() / 0.5);
+  EXPECT_TRUE(facts.at("ratio_compile").is_null());
+  EXPECT_EQ(facts.at("preset"), "tiny");
+  EXPECT_EQ(facts.at("dtype"), "fp32");
+  EXPECT_EQ(facts.at("threads"), 1);
+  EXPECT_EQ(facts.at("repeats"), 1);
+  EXPECT_NEAR(facts.at("loss_last").get<double>(), std::log(5632.0), 2.0);  // of a net that knows nothing
+}
+
+TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
+  const CommandOutcome missing = run_palimpsest(scratch, kShort, kTree);
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.err, HasSubstr(".deps/peers/python: is missing: the reference is set up by './run bench'"));
+  const CommandOutcome alone = run_palimpsest(scratch, std::string(kShort) + "--alone --json", kTree);
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  const Facts facts = Facts::parse(alone.out);
+  EXPECT_GT(facts.at("tokens_per_second").get<double>(), 0);
+  for (const char* key : {"reference_tokens_per_second", "reference_peak_bytes", "ratio_eager", "ratio_compile"}) {
+    EXPECT_TRUE(facts.at(key).is_null()) << key;
+  }
+}
+
+TEST_F(BenchCommand, RefusesWrongInput) {
+  const auto expect = [this](const std::string& arguments, int code, const std::string& message) {
+    const CommandOutcome outcome = run_palimpsest(scratch, "bench " + arguments, kTree);
+    EXPECT_EQ(outcome.code, code) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
+  };
+  write_reference("exit 3");
+  expect("train --preset bse", 2, "unknown preset 'bse'; did you mean 'base'?");
+  expect("train --pairs 0", 2, "--pairs: must be at least 1");
+  expect("train --device cuda", 2, "--device: must be cpu");
+  expect("train --alone --compile", 2, "--compile: is the reference's");
+  expect("train --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32", 1, "ended with status 3");
+  expect("generate nothing", 2, "no such checkpoint, run or name");
+  expect("start none.toml", 2, "none.toml: there is no such file");
+}
+
+TEST_F(BenchCommand, GeneratesPicturesForACaption) {
+  write_checkpoint({scratch / "tiny"});
+  const CommandOutcome outcome = run_palimpsest(
+      scratch, "bench generate tiny --count 2 --steps 3 --repeats 2 --device cpu --dtype fp32 --threads 1 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_EQ(facts.at("made"), Facts({"picture"}));
+  EXPECT_EQ(facts.at("guidance"), 1.5);  // of the recipe: the caption is given
+  EXPECT_EQ(facts.at("steps"), 3);
+  EXPECT_GT(facts.at("images_per_second").get<double>(), 0);
+  EXPECT_GE(facts.at("seconds_high").get<double>(), facts.at("seconds_low").get<double>());
+}
+
+TEST_F(BenchCommand, StartsTheProgramAsAProcess) {
+  scratch.write("mine.toml", "kind = 'backbone'\n");
+  const CommandOutcome outcome = run_palimpsest(scratch, "bench start mine.toml --repeats 2 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_GT(facts.at("help_seconds").get<double>(), 0);
+  EXPECT_GT(facts.at("inspect_seconds").get<double>(), 0);
+}
+
+}  // namespace
+}  // namespace palimpsest::test
