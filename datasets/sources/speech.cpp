@@ -56,22 +56,6 @@ class FileActions {
   posix_spawn_file_actions_t actions_;
 };
 
-// A process group of its own: Ctrl-C is for this program, and a sentence under way is spoken to its end.
-class OwnGroup {
- public:
-  OwnGroup() {
-    posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
-  }
-  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
-  OwnGroup(const OwnGroup&) = delete;
-  OwnGroup& operator=(const OwnGroup&) = delete;
-  const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_;
-};
-
 // Starts a program found on PATH, without a shell; its output goes to `output`, or nowhere.
 pid_t spawn(std::vector<std::string> arguments, int output = -1) {
   std::vector<char*> pointers;

@@ -5,7 +5,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::int64_t kPattern = 4096;  // weights are honoured to one part in this many
+constexpr std::int64_t kPatternSlots = 4096;  // weights are honoured to one part in this many
 
 // So many rows, each with its own number as the only id; every third lacks its title.
 class NumberedRows : public TokenSet {
@@ -33,7 +33,7 @@ Mixture mixture_of(const std::vector<std::pair<std::int64_t, double>>& rows_and_
   return Mixture(parts, RandomKey::root(seed));
 }
 
-std::vector<std::int64_t> counts(const Mixture& mixture, std::int64_t begin, std::int64_t end, std::size_t parts) {
+std::vector<std::int64_t> part_counts(const Mixture& mixture, std::int64_t begin, std::int64_t end, std::size_t parts) {
   std::vector<std::int64_t> counted(parts, 0);
   for (std::int64_t index = begin; index < end; ++index) ++counted[mixture.place(index).part];
   return counted;
@@ -46,10 +46,10 @@ bool operator==(const Mixture::Place& a, const Mixture::Place& b) {
 TEST(Mixture, WeightsAreSharesToOnePartInTheirPattern) {
   const std::vector<double> weights{0.5, 3.0, 1.25, 0.001};
   const Mixture mixture = mixture_of({{5, 0.5}, {700, 3.0}, {64, 1.25}, {9, 0.001}});
-  for (const std::int64_t begin : {std::int64_t{0}, 10 * kPattern}) {
-    const auto counted = counts(mixture, begin, begin + kPattern, 4);
+  for (const std::int64_t begin : {std::int64_t{0}, 10 * kPatternSlots}) {
+    const auto counted = part_counts(mixture, begin, begin + kPatternSlots, 4);
     for (std::size_t part = 0; part < 4; ++part) {
-      EXPECT_NEAR(static_cast<double>(counted[part]), weights[part] / 4.751 * static_cast<double>(kPattern), 1.0)
+      EXPECT_NEAR(static_cast<double>(counted[part]), weights[part] / 4.751 * static_cast<double>(kPatternSlots), 1.0)
           << part;
     }
   }
@@ -63,7 +63,7 @@ TEST(Mixture, OnlyTheRatioOfWeightsCounts) {
 TEST(Mixture, AnyStretchHoldsThePartsEvenly) {
   const Mixture mixture = mixture_of({{100, 1.0}, {100, 2.0}, {100, 5.0}});
   for (std::int64_t end = 1; end <= 600; ++end) {
-    const auto counted = counts(mixture, 0, end, 3);
+    const auto counted = part_counts(mixture, 0, end, 3);
     for (std::size_t part = 0; part < 3; ++part) {
       const double due = std::vector<double>{1, 2, 5}[part] / 8 * static_cast<double>(end);
       ASSERT_NEAR(static_cast<double>(counted[part]), due, 1.01) << part << " of the first " << end;
@@ -75,7 +75,7 @@ TEST(Mixture, EveryEpochOfAPartIsAPermutationOfItsRows) {
   const Mixture mixture = mixture_of({{37, 1.0}, {1, 1.0}, {500, 2.0}});
   std::map<std::pair<std::size_t, std::int64_t>, std::vector<std::int64_t>> epochs;
   std::vector<std::int64_t> last_epoch(3, 0);
-  for (std::int64_t index = 0; index < 3 * kPattern; ++index) {
+  for (std::int64_t index = 0; index < 3 * kPatternSlots; ++index) {
     const Mixture::Place place = mixture.place(index);
     EXPECT_GE(place.epoch, last_epoch[place.part]) << "epochs follow each other";
     last_epoch[place.part] = place.epoch;

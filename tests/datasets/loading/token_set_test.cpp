@@ -13,17 +13,17 @@ namespace {
 
 using testing::HasSubstr;
 
-const RandomKey kKey = RandomKey::root(3).fold("token set");
+const RandomKey kTokenSetKey = RandomKey::root(3).fold("token set");
 
 // Split "train" in shards of 5, 0, 1 and 7 rows, and "held-out", which is not prepared to its end.
-std::vector<RandomRow> write_directory(const std::filesystem::path& directory) {
+std::vector<RandomRow> write_token_set(const std::filesystem::path& directory) {
   Manifest manifest;
   manifest.roles = random_roles();
   std::vector<RandomRow> all;
   SplitEntry& split = manifest.splits["train"];
   for (const std::int64_t count : {5, 0, 1, 7}) {
     const std::string file = "train-0000" + std::to_string(split.shards.size()) + ".h5";
-    const auto rows = random_rows(kKey.fold(file), count);
+    const auto rows = random_rows(kTokenSetKey.fold(file), count);
     const Shard shard = shard_of(rows);
     const std::string bytes = format_shard(shard);
     std::ofstream(directory / file, std::ios::binary) << bytes;
@@ -38,7 +38,7 @@ std::vector<RandomRow> write_directory(const std::filesystem::path& directory) {
 
 TEST(TokenSet, HoldsTheRowsOfAllShardsInOrder) {
   const ScratchFolder scratch;
-  const auto rows = write_directory(scratch.path());
+  const auto rows = write_token_set(scratch.path());
   const auto set = open_token_set(scratch.path(), "train");
   ASSERT_EQ(set->rows(), 13);
   EXPECT_THAT(set->roles(), testing::ElementsAre("caption", "picture", "speech"));
@@ -59,7 +59,7 @@ TEST(TokenSet, HoldsTheRowsOfAllShardsInOrder) {
 
 TEST(TokenSet, RefusesASplitThatIsNotThereOrNotWhole) {
   const ScratchFolder scratch;
-  write_directory(scratch.path());
+  write_token_set(scratch.path());
   const auto refusal = [&scratch](const std::string& split) {
     return message_of<InputError>([&] { open_token_set(scratch.path(), split); });
   };
@@ -70,7 +70,7 @@ TEST(TokenSet, RefusesASplitThatIsNotThereOrNotWhole) {
 
 TEST(TokenSet, IdsOfAnotherTokenizerAreRefusedByTheRole) {
   const ScratchFolder scratch;
-  write_directory(scratch.path());
+  write_token_set(scratch.path());
   const auto set = open_token_set(scratch.path(), "train");
   check_fingerprints(*set, {{"caption", "00000000000000aa"}, {"speech", "00000000000000cc"}}, "data/mine");
   EXPECT_EQ(message_of<InputError>([&] {

@@ -119,6 +119,16 @@ TEST_F(Resume, AFolderWithNamesThatAreNoTextIsResumedTheSame) {
   EXPECT_EQ(differences(tiny().files("named resumed"), tiny().files("named whole")), "");
 }
 
+TEST_F(Resume, VariantsOfASampleThatAShardEndedBetweenAreNotLostNorMadeTwice) {
+  PrepareOptions options = tiny().captions();
+  options.data.splits["train"].variation.copies = 2;
+  tiny().prepare(options, "varied whole");
+  ASSERT_TRUE(killed_at("prepare.after_shard:3", [&] { tiny().prepare(options, "varied"); }));
+  tiny().prepare(options, "varied");
+  EXPECT_EQ(differences(tiny().files("varied"), tiny().files("varied whole")), "");
+  EXPECT_EQ(tiny().ledger("varied").size(), 12u + 3u * 12u);
+}
+
 TEST_F(Resume, ASignalLeavesWhatIsDoneAndNothingOfWhatItCutShort) {
   const std::string marker = (tiny().folder / "signalled").string();
   // Voices r... and s... speak the split "train" alone, when "held-out" is done; automobiles come last.

@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class Settings : public testing::Test {
+class PreparedSettings : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     tiny_ = new TinyPreparation;
@@ -37,7 +37,7 @@ class Settings : public testing::Test {
   static inline TinyPreparation* tiny_ = nullptr;
 };
 
-TEST_F(Settings, WhateverDiffersIsRefusedByItsKey) {
+TEST_F(PreparedSettings, WhateverDiffersIsRefusedByItsKey) {
   EXPECT_THAT(refusal([](PrepareOptions& o) { o.data.roles["picture"].fit = FitPolicy::kPad; }),
               HasSubstr("out: data.roles.picture.fit: was prepared with \"crop\", now it is \"pad\""));
   EXPECT_THAT(refusal([](PrepareOptions& o) { o.prepare.batch = 8; }),
@@ -56,7 +56,7 @@ TEST_F(Settings, WhateverDiffersIsRefusedByItsKey) {
               HasSubstr("tokenizers.speech.max_tokens: was prepared with 0, now it is absent"));
 }
 
-TEST_F(Settings, AnotherTokenizerIsRefusedByItsRole) {
+TEST_F(PreparedSettings, AnotherTokenizerIsRefusedByItsRole) {
   BytePairTable table = byte_table();
   table.merges.push_back({'a', 'b'});
   table.bytes_of_id.push_back(table.bytes_of_id['a'] + table.bytes_of_id['b']);
@@ -66,7 +66,7 @@ TEST_F(Settings, AnotherTokenizerIsRefusedByItsRole) {
               HasSubstr("tokenizers.caption.path: was prepared with"));
 }
 
-TEST_F(Settings, AnotherSourceOfTheSameNameIsRefused) {
+TEST_F(PreparedSettings, AnotherSourceOfTheSameNameIsRefused) {
   std::filesystem::create_directories(tiny_->folder / "elsewhere");
   const auto tar = tiny_->folder / "elsewhere" / kTinyTar.filename();
   write_tar(tar, {{"a.txt", "another set", ""}});

@@ -15,12 +15,12 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const RandomKey kKey = RandomKey::root(2).fold("manifest");
+const RandomKey kManifestKey = RandomKey::root(2).fold("manifest");
 
 // A directory with one complete split of one shard.
 struct PreparedDirectory {
   explicit PreparedDirectory(std::int64_t rows) {
-    const Shard shard = shard_of(random_rows(kKey, rows));
+    const Shard shard = shard_of(random_rows(kManifestKey, rows));
     bytes = format_shard(shard);
     scratch.write("train-00000.h5", bytes);
     manifest.settings = {{"/data/source", "set.tar"}, {"/prepare/batch", 4}};
@@ -68,7 +68,7 @@ TEST(Manifest, SumsAreThoseOfTheFileAndOfEachOfItsChunks) {
 }
 
 // What read_manifest says when `from` in its text has become `to`.
-std::string refusal_of_text(const std::string& from, const std::string& to) {
+std::string manifest_refusal(const std::string& from, const std::string& to) {
   const PreparedDirectory prepared(2);
   std::string text = prepared.scratch.read("manifest.json");
   const std::size_t at = text.find(from);
@@ -78,16 +78,16 @@ std::string refusal_of_text(const std::string& from, const std::string& to) {
 }
 
 TEST(Manifest, RefusesWhatIsWrongByFileAndKey) {
-  EXPECT_THAT(refusal_of_text("\"format\": 1", "\"format\": 2"),
+  EXPECT_THAT(manifest_refusal("\"format\": 1", "\"format\": 2"),
               AllOf(HasSubstr("manifest.json: "), HasSubstr("format: is not 1")));
-  EXPECT_THAT(refusal_of_text("\"ledger_bytes\": 17", "\"ledger_bytes\": \"x\""), HasSubstr("manifest.json: "));
-  EXPECT_THAT(refusal_of_text("\"complete\"", "\"finished\""),
+  EXPECT_THAT(manifest_refusal("\"ledger_bytes\": 17", "\"ledger_bytes\": \"x\""), HasSubstr("manifest.json: "));
+  EXPECT_THAT(manifest_refusal("\"complete\"", "\"finished\""),
               AllOf(HasSubstr("manifest.json: "), HasSubstr("complete")));
-  EXPECT_THAT(refusal_of_text("\"fingerprint\"", "\"print\""), HasSubstr("fingerprint"));
-  EXPECT_THAT(refusal_of_text("\"train-00000.h5\"", "\"../elsewhere.h5\""),
+  EXPECT_THAT(manifest_refusal("\"fingerprint\"", "\"print\""), HasSubstr("fingerprint"));
+  EXPECT_THAT(manifest_refusal("\"train-00000.h5\"", "\"../elsewhere.h5\""),
               HasSubstr("file: must be a plain file name, got '../elsewhere.h5'"));
-  EXPECT_THAT(refusal_of_text("\"train-00000.h5\"", "\"/etc/passwd\""), HasSubstr("must be a plain file name"));
-  EXPECT_THAT(refusal_of_text("{", "["), HasSubstr("manifest.json: "));
+  EXPECT_THAT(manifest_refusal("\"train-00000.h5\"", "\"/etc/passwd\""), HasSubstr("must be a plain file name"));
+  EXPECT_THAT(manifest_refusal("{", "["), HasSubstr("manifest.json: "));
 }
 
 TEST(Manifest, ADirectoryWithoutOneIsNotPrepared) {
@@ -115,7 +115,7 @@ TEST(Verification, FindsAFlippedBitInAnyByteBeforeTheLibrarySeesIt) {
 
 TEST(Verification, EveryKindOfByteIsCovered) {
   const PreparedDirectory prepared(12);
-  const Shard shard = shard_of(random_rows(kKey, 12));
+  const Shard shard = shard_of(random_rows(kManifestKey, 12));
   for (const std::string& part : {shard.keys[5], shard.meta[5].dump(), std::string("\"format\":1"),
                                   std::string("\x89HDF"), std::string("values")}) {
     const std::size_t place = prepared.bytes.find(part);  // a key, a meta, the attribute, the superblock, a link's name
@@ -176,7 +176,7 @@ TEST(Verification, AManifestThatContradictsItselfOrItsShardIsRefused) {
 
 TEST(Verification, AShardThatTheManifestLacksDoesNotExist) {
   const PreparedDirectory prepared(4);
-  prepared.scratch.write("train-00001.h5", format_shard(shard_of(random_rows(kKey.fold("more"), 9))));
+  prepared.scratch.write("train-00001.h5", format_shard(shard_of(random_rows(kManifestKey.fold("more"), 9))));
   prepared.scratch.write("train-00002.h5", "not even a shard");
   EXPECT_EQ(open_token_set(prepared.scratch.path(), "train")->rows(), 4);
 }

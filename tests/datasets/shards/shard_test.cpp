@@ -14,7 +14,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const RandomKey kKey = RandomKey::root(1).fold("shards");
+const RandomKey kShardKey = RandomKey::root(1).fold("shards");
 
 void expect_row(const Shard& shard, std::int64_t index, const RandomRow& row) {
   EXPECT_EQ(shard.keys[static_cast<std::size_t>(index)], row.key);
@@ -35,8 +35,8 @@ void expect_row(const Shard& shard, std::int64_t index, const RandomRow& row) {
 
 TEST(Shard, ComesBackAsItWasWrittenWhateverTheRows) {
   for (std::uint64_t round = 0; round < 40 * soak_factor(); ++round) {
-    const auto count = static_cast<std::int64_t>(round < 3 ? round : kKey.below(30, round));
-    const auto rows = random_rows(kKey.fold(round), count);
+    const auto count = static_cast<std::int64_t>(round < 3 ? round : kShardKey.below(30, round));
+    const auto rows = random_rows(kShardKey.fold(round), count);
     const Shard shard = parse_shard(format_shard(shard_of(rows)), "s.h5");
     ASSERT_EQ(shard.rows(), count);
     EXPECT_EQ(shard.split, "train");
@@ -48,12 +48,12 @@ TEST(Shard, ComesBackAsItWasWrittenWhateverTheRows) {
 }
 
 TEST(Shard, TheSameContentIsTheSameBytes) {
-  const Shard shard = shard_of(random_rows(kKey, 20));
+  const Shard shard = shard_of(random_rows(kShardKey, 20));
   const std::string bytes = format_shard(shard);
   { const std::vector<std::string> dirt(64, std::string(5000, '\xA5')); }  // what the heap hands out next is not zero
-  EXPECT_EQ(format_shard(shard_of(random_rows(kKey, 20))), bytes);
+  EXPECT_EQ(format_shard(shard_of(random_rows(kShardKey, 20))), bytes);
   EXPECT_EQ(format_shard(parse_shard(bytes, "s.h5")), bytes);
-  EXPECT_NE(format_shard(shard_of(random_rows(kKey.fold("other"), 20))), bytes);
+  EXPECT_NE(format_shard(shard_of(random_rows(kShardKey.fold("other"), 20))), bytes);
 }
 
 // Bytes of a shard whose one caption has 10,000 ids, the last of them `id`.
@@ -91,55 +91,55 @@ TEST(ShardBuilder, RefusesWhatIsNoRow) {
 
 // What parse_shard says to a shard that `spoil` has changed.
 template <class Spoil>
-std::string refusal(const Spoil& spoil) {
-  Shard shard = shard_of(random_rows(kKey, 12));
+std::string shard_refusal(const Spoil& spoil) {
+  Shard shard = shard_of(random_rows(kShardKey, 12));
   spoil(shard);
   const std::string bytes = format_shard(shard);
   return message_of<InputError>([&] { parse_shard(bytes, "s.h5"); });
 }
 
 TEST(Shard, RefusesWhatIsWrongByTheArraysName) {
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["picture"].values_M[3] = 256; }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].values_M[3] = 256; }),
               HasSubstr("s.h5: /roles/picture/values: holds an id outside 0..255"));
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["speech"].values_M[0] = -1; }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["speech"].values_M[0] = -1; }),
               HasSubstr("/roles/speech/values: holds an id outside 0..599"));
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["picture"].offsets[1] = 1000; }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[1] = 1000; }),
               HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["picture"].offsets[0] = 1; }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[0] = 1; }),
               HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["picture"].offsets[-1] = 5; }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[-1] = 5; }),
               HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(refusal([](Shard& s) { s.roles["speech"].present_N = at::ones({3}, at::kBool); }),
+  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["speech"].present_N = at::ones({3}, at::kBool); }),
               HasSubstr("/roles/speech/present: must have one entry"));
-  EXPECT_THAT(refusal([](Shard& s) {
+  EXPECT_THAT(shard_refusal([](Shard& s) {
                 s.roles["picture"].layout_LA = at::zeros({5, 3}, at::kInt);
               }),
               HasSubstr("/roles/picture/layout: must be [L,3]"));
-  EXPECT_THAT(refusal([](Shard& s) {
+  EXPECT_THAT(shard_refusal([](Shard& s) {
                 s.roles["picture"].layout_LA = at::zeros({6, 2}, at::kInt);
               }),
               HasSubstr("/roles/picture/layout: must be [L,3]"));
-  EXPECT_THAT(refusal([](Shard& s) {
+  EXPECT_THAT(shard_refusal([](Shard& s) {
                 s.roles["picture"].values_M = at::zeros({2, 3}, at::kLong);
               }),
               HasSubstr("/roles/picture/values: must be a line"));
 }
 
 TEST(Shard, RefusesSizesThatDisagreeBeforeTheyAreWritten) {
-  Shard shard = shard_of(random_rows(kKey, 3));
+  Shard shard = shard_of(random_rows(kShardKey, 3));
   shard.keys.pop_back();
   EXPECT_THAT(message_of<c10::Error>([&] { format_shard(shard); }), HasSubstr("one meta a key"));
   shard.meta.pop_back();
   EXPECT_THAT(message_of<c10::Error>([&] { format_shard(shard); }), HasSubstr("has other rows than there are keys"));
 }
 
-std::string description(std::int64_t format, std::int64_t rows) {
+std::string shard_description(std::int64_t format, std::int64_t rows) {
   return nlohmann::json{
       {"format", format}, {"split", "a"}, {"source", ""}, {"rows", rows}, {"roles", nlohmann::json::object()}}
       .dump();
 }
 
-std::string refusal_of_description(const std::string& text) {
+std::string description_refusal(const std::string& text) {
   Hdf5Writer writer;
   if (!text.empty()) writer.write_attribute("palimpsest", text);
   const std::string bytes = writer.bytes();
@@ -149,12 +149,12 @@ std::string refusal_of_description(const std::string& text) {
 TEST(Shard, RefusesOtherFilesByWhatTheyLack) {
   EXPECT_THAT(message_of<InputError>([] { parse_shard("no HDF5", "s.h5"); }), testing::Eq("s.h5: is not an HDF5 file"));
   EXPECT_THAT(message_of<InputError>([] { parse_shard("", "s.h5"); }), testing::Eq("s.h5: is not an HDF5 file"));
-  EXPECT_THAT(refusal_of_description(""), HasSubstr("s.h5: palimpsest: is missing"));
-  EXPECT_THAT(refusal_of_description("{"), HasSubstr("s.h5: palimpsest: "));
-  EXPECT_THAT(refusal_of_description("{}"), AllOf(HasSubstr("s.h5: palimpsest: "), HasSubstr("format")));
-  EXPECT_THAT(refusal_of_description(description(2, 0)), HasSubstr("s.h5: format: is not 1"));
-  EXPECT_THAT(refusal_of_description(description(1, -1)), HasSubstr("s.h5: rows: must not be negative"));
-  EXPECT_THAT(refusal_of_description(description(1, 0)), HasSubstr("s.h5: /key/values: is missing"));
+  EXPECT_THAT(description_refusal(""), HasSubstr("s.h5: palimpsest: is missing"));
+  EXPECT_THAT(description_refusal("{"), HasSubstr("s.h5: palimpsest: "));
+  EXPECT_THAT(description_refusal("{}"), AllOf(HasSubstr("s.h5: palimpsest: "), HasSubstr("format")));
+  EXPECT_THAT(description_refusal(shard_description(2, 0)), HasSubstr("s.h5: format: is not 1"));
+  EXPECT_THAT(description_refusal(shard_description(1, -1)), HasSubstr("s.h5: rows: must not be negative"));
+  EXPECT_THAT(description_refusal(shard_description(1, 0)), HasSubstr("s.h5: /key/values: is missing"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "modalities/media/image.h"
 #include "tests/experiments/training/tiny_run.h"
 #include "tests/pipelines/tiny_checkpoint.h"
+#include "tests/support/command.h"
 #include "tests/support/tree.h"
 
 namespace palimpsest {
@@ -14,7 +15,7 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr int kFailed = 1, kWrongInput = 2;
+constexpr int kFailedCode = 1, kWrongInputCode = 2;
 
 class BadInput : public testing::Test {
  protected:
@@ -55,9 +56,9 @@ class BadInput : public testing::Test {
   }
 
   // The command ends with `code` and one message that holds `words`, and changes no file.
-  static void expect_refused(const std::string& command, const std::string& words, int code = kWrongInput) {
+  static void expect_refused(const std::string& command, const std::string& words, int code = kWrongInputCode) {
     const auto before = content();
-    const Outcome outcome = tiny_->run(command, code == kFailed ? kNoRoom : "");
+    const CommandOutcome outcome = tiny_->run(command, code == kFailedCode ? kNoRoom : "");
     EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
     EXPECT_EQ(messages(outcome.err), 1) << command << "\n" << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(words)) << command;
@@ -65,8 +66,9 @@ class BadInput : public testing::Test {
     EXPECT_EQ(differences(content(), before), "") << command;
   }
 
-  // No file grows past 512 bytes, as on a disk without room; works for any user.
-  static constexpr const char* kNoRoom = "&& trap '' XFSZ && ulimit -f 1";
+  // No file grows past 512 bytes, or 8 KB, as on a disk without room; works for any user.
+  static constexpr const char* kNoRoom = "sh -c 'trap \"\" XFSZ; ulimit -f 1; exec \"$@\"' sh";
+  static constexpr const char* kLittleRoom = "sh -c 'trap \"\" XFSZ; ulimit -f 16; exec \"$@\"' sh";
 
   static inline TinyRun* tiny_ = nullptr;
 };
@@ -169,7 +171,7 @@ TEST_F(BadInput, TrainingPassesOverAHalfWrittenCheckpointByName) {
   const fs::path newest = folder() / "runs/halved/checkpoints/step-00000012", weights = newest / "model.safetensors";
   const std::string trained = read_file(weights);
   fs::resize_file(weights, trained.size() / 2);
-  const Outcome outcome = tiny_->run(command);
+  const CommandOutcome outcome = tiny_->run(command);
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(
       outcome.err,
@@ -179,13 +181,13 @@ TEST_F(BadInput, TrainingPassesOverAHalfWrittenCheckpointByName) {
 }
 
 TEST_F(BadInput, AFullDiskIsOneMessageAndLeavesWhatWasThere) {
-  expect_refused("prepare prepare.toml --out shards-new", "cannot write: File too large", kFailed);
+  expect_refused("prepare prepare.toml --out shards-new", "cannot write: File too large", kFailedCode);
   ASSERT_EQ(tiny_->run("encode tiny/tokenizers/speech fine.wav --out ids.json").code, 0);
   expect_refused("encode tiny/tokenizers/speech fine.wav --out ids.json", "ids.json: cannot write: File too large",
-                 kFailed);
+                 kFailedCode);
   ASSERT_EQ(tiny_->run("generate tiny --want picture --out pictures").code, 0);
   expect_refused("generate tiny --want picture --seed 3 --out pictures",
-                 "pictures/picture-000.png: cannot write: File too large", kFailed);
+                 "pictures/picture-000.png: cannot write: File too large", kFailedCode);
 }
 
 TEST_F(BadInput, AFullDiskStopsTrainingAndTheRunGoesOnWhenThereIsRoom) {
@@ -194,8 +196,8 @@ TEST_F(BadInput, AFullDiskStopsTrainingAndTheRunGoesOnWhenThereIsRoom) {
   const fs::path checkpoints = folder() / "runs/filled/checkpoints";
   const auto before = files_of(checkpoints);
   ASSERT_FALSE(before.empty());
-  const Outcome outcome = tiny_->run(command, "&& trap '' XFSZ && ulimit -f 16");
-  EXPECT_EQ(outcome.code, kFailed) << outcome.err;
+  const CommandOutcome outcome = tiny_->run(command, kLittleRoom);
+  EXPECT_EQ(outcome.code, kFailedCode) << outcome.err;
   EXPECT_EQ(messages(outcome.err), 1) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("cannot write: File too large"));
   EXPECT_EQ(differences(files_of(checkpoints), before), "");
