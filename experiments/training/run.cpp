@@ -169,12 +169,12 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
     return directory;
   }
   keep_compute_type(directory, request.machine, machine);
-  fs::create_directories(directory);
-  if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
   task_request = {recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
   const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
   const std::string& beginning = task_request.training.start_from;
   if (!beginning.empty() && !newest_checkpoint(directory)) start_from(beginning, *task);
+  fs::create_directories(directory);  // not before the task: a recipe that it refuses begins no run
+  if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
   Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
   trainer.train();
   std::cerr << directory.string() << ": " << trainer.state().step << " steps done\n";

@@ -1,14 +1,11 @@
 #include "base/files.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-
-#include <cstdlib>
 
 #include "base/errors.h"
 #include "base/random.h"
+#include "tests/support/child.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/message.h"
 #include "tests/support/scratch.h"
 #include "tests/support/soak.h"
@@ -20,39 +17,6 @@ namespace fs = std::filesystem;
 
 std::size_t entries(const fs::path& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
-
-// No file of this process may grow past a few bytes: what a full disk looks like to the writer.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit tight{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &tight);
-    handler_ = ::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  sighandler_t handler_ = SIG_DFL;
-};
-
-// Runs an action in a child with a failpoint armed; true when it was killed.
-template <class Action>
-bool killed_at(const std::string& failpoint_name, Action&& action) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::setenv("PALIMPSEST_FAILPOINT", failpoint_name.c_str(), 1);
-    action();
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 TEST(Files, ReadsWhatWasWritten) {
@@ -165,13 +129,10 @@ TEST(AtomicDirectory, KilledAtRandomMomentsTheDirectoryIsWhole) {
   };
   write_whole(-1);
   for (std::uint64_t round = 0; round < 5 * soak_factor(); ++round) {
-    const pid_t child = ::fork();
-    if (child == 0) {
+    const auto keep_writing = [&] {
       for (int version = 0;; ++version) write_whole(version);
-    }
-    ::usleep(static_cast<useconds_t>(key.below(20'000, round)));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    };
+    ASSERT_TRUE(killed_after(static_cast<std::int64_t>(key.below(20'000, round)), keep_writing));
     const std::string version = scratch.read("d/one");
     ASSERT_NE(version, "");
     EXPECT_EQ(scratch.read("d/two"), version);

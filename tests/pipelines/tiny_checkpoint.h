@@ -5,9 +5,7 @@
 
 #include "base/files.h"
 #include "pipelines/model.h"
-#include "tokenizers/audio/speech_codec.h"
-#include "tokenizers/image/fsq_image.h"
-#include "tokenizers/text/bpe.h"
+#include "tests/tokenizers/untrained.h"
 
 namespace palimpsest::test {
 
@@ -38,22 +36,6 @@ guidance = 1.5
 temperature = 0.5
 )";
 
-inline Tokenizers untrained_tokenizers() {
-  ImageTokenizerOptions image;
-  image.size = 16;
-  image.levels = {4, 4};
-  image.widths = {8, 8};
-  image.hidden = {8, 8};
-  AudioTokenizerOptions audio;
-  audio.levels = {4, 4};
-  audio.widths = {8, 8};
-  audio.hidden = {8, 8};
-  audio.griffin_lim.iterations = 2;
-  return {{"caption", std::make_shared<BytePairTokenizer>(byte_table())},
-          {"picture", std::make_shared<FsqImageTokenizer>(image, RandomKey::root(1))},
-          {"speech", std::make_shared<SpeechCodec>(audio, RandomKey::root(2))}};
-}
-
 struct CheckpointWish {
   std::filesystem::path directory;
   c10::ScalarType dtype = c10::ScalarType::Float;
@@ -66,10 +48,7 @@ inline void write_checkpoint(const CheckpointWish& wish) {
   write_file_atomically(wish.directory / "recipe.toml", kTinyRecipe);
   write_file_atomically(wish.directory / "state.json", "{\"step\": 0}");
   const Tokenizers tokenizers = untrained_tokenizers();
-  for (const auto& [role, tokenizer] : tokenizers) {
-    fs::create_directories(wish.directory / "tokenizers" / role);
-    tokenizer->save(wish.directory / "tokenizers" / role);
-  }
+  save_untrained_tokenizers(wish.directory / "tokenizers");
   const Recipe recipe = load_recipe((wish.directory / "recipe.toml").string(), "train");
   const CanvasSchema schema = make_schema(recipe_options<CanvasOptions>(recipe, "canvas"), tokenizers, recipe.file);
   Transformer backbone(recipe_options<TransformerOptions>(recipe, "backbone"), schema, RandomKey::root(wish.seed));
