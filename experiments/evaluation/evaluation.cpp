@@ -116,6 +116,7 @@ std::vector<MetricRow> evaluate(const EvaluationContext& context, const std::vec
     rows.insert(rows.end(), measured.begin(), measured.end());
     if (sink) sink(name, measured);
   }
+  progress.update(count);
   progress.finish();
   return rows;
 }
