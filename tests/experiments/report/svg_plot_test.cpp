@@ -36,8 +36,8 @@ TEST(SvgPlot, EachSeriesIsAPolylineWithItsLastValueInTheLegend) {
 }
 
 TEST(SvgPlot, EveryLineAcrossLiesInsideTheFrame) {
-  const std::regex across(R"(<line x1="[^"]*" y1="([^"]*)") ");
-      for (const double high : {0.7, 3.1, 9.9, 10.2, 24.0, 110.0}) {
+  const std::regex across(R"re(<line x1="[^"]*" y1="([^"]*)")re");
+  for (const double high : {0.7, 3.1, 9.9, 10.2, 24.0, 110.0}) {
     const std::string svg = line_plot({}, {{"loss", {{0, high}, {100, 0.6}}}});
     std::size_t lines = 0;
     for (std::sregex_iterator at(svg.begin(), svg.end(), across), end; at != end; ++at, ++lines) {
