@@ -19,14 +19,17 @@ std::string picture_html(const Image& picture, const std::string& alternative) {
   return void_element("img", {{"src", data_uri("image/png", encode_png(picture))}, {"alt", alternative}});
 }
 
+std::string words_html(const std::string& words) { return element("div", {{"class", "words"}}, escape_html(words)); }
+
 std::string media_html(const Panel& panel) {
   if (const auto* image = std::get_if<Image>(&panel.media)) return picture_html(*image, panel.label);
   if (const auto* audio = std::get_if<Audio>(&panel.media)) {
+    if (audio->samples_N.numel() == 0) return words_html("(no sound)");
     return element("audio",
                    {{"controls", ""}, {"preload", "metadata"}, {"src", data_uri("audio/wav", encode_wav(*audio))}}, "");
   }
   const std::string& text = std::get<Text>(panel.media).utf8;
-  return element("div", {{"class", "words"}}, text.empty() ? "(nothing)" : escape_html(text));
+  return words_html(text.empty() ? "(no words)" : text);
 }
 
 bool is_picture(const Panel& panel) { return std::holds_alternative<Image>(panel.media); }

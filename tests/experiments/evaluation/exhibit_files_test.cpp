@@ -16,7 +16,7 @@ Exhibit some_exhibit() {
   Exhibit exhibit{show, {}, FilmStrip{picture(7), {0, 2, 4}}};
   for (int i = 0; i < 3; ++i) {
     const Text words{i == 1 ? "" : "line one\nline two \xC3\xA9"};
-    const Audio sound{at::arange(-8, 8).to(at::kFloat).div(16 + i), 8'000};
+    const Audio sound{at::arange(-8, i == 2 ? -8 : 8).to(at::kFloat).div(16 + i), 8'000};  // the last one is empty
     exhibit.items.push_back({"folder/key-" + std::to_string(i),
                              {{"caption", words}},
                              {{"picture", picture(i)}, {"speech", sound}, {"caption", words}},
