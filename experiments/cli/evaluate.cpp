@@ -95,11 +95,17 @@ std::shared_ptr<ContrastiveScorer> scorer_of(const EvaluateCommand& command) {
   return std::make_shared<ContrastiveScorer>(load_scorer(path));
 }
 
-EvaluationContext open_context(const EvaluateCommand& command, const Model& model) {
+// What judges and compares is the same for every model.
+struct Judges {
+  std::shared_ptr<ContrastiveScorer> scorer;
+  Originals originals;
+};
+
+EvaluationContext open_context(const EvaluateCommand& command, const Model& model, const Judges& judges) {
   EvaluationContext context =
       open_evaluation(model, command.options, command.data, static_cast<std::uint64_t>(command.machine.seed));
-  context.scorer = scorer_of(command);
-  context.originals = originals_from(command.source);
+  context.scorer = judges.scorer;
+  context.originals = judges.originals;
   return context;
 }
 
@@ -117,7 +123,8 @@ void run_evaluate(EvaluateCommand& command) {
   command.options.validate();
   catch_interrupts();
   const Model model = load_model(command.checkpoint, command.machine);
-  EvaluationContext context = open_context(command, model);
+  const Judges judges{scorer_of(command), originals_from(command.source)};
+  EvaluationContext context = open_context(command, model, judges);
   if (command.dry_run) {
     for (const std::string& name : planned_metrics(context)) std::cout << name << "\n";
     return;
@@ -127,7 +134,7 @@ void run_evaluate(EvaluateCommand& command) {
   std::optional<EvaluationContext> beside_context;
   if (!command.report.beside.empty()) {
     beside.emplace(load_model(command.report.beside, command.machine));
-    beside_context.emplace(open_context(command, *beside));
+    beside_context.emplace(open_context(command, *beside, judges));
     subjects.push_back({"shipped", "Shipped", &*beside_context, load_scores(beside->directory / "scores.json"), true,
                         identity_of(*beside)});
   }

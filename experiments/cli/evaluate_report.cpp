@@ -29,6 +29,7 @@ nlohmann::json state_of(const Model& model) {
 }
 
 std::string spelled(const toml::node_view<const toml::node> node) {
+  if (node.is_string()) return node.value_or(std::string());
   std::ostringstream out;
   if (node.node()) out << node;
   return out.str();
@@ -47,8 +48,8 @@ std::vector<std::pair<std::string, std::string>> facts_of(const ReportSubject& s
       {"training",
        fmt::format("{} steps of {} samples, {}", state.value("step", 0), training("batch"), training("optimizer"))},
       {"time spent training", human_seconds(state.value("seconds", 0.0))},
-      {"positions of a canvas", std::to_string(model.schema.length())},
-      {"vocabulary", std::to_string(model.schema.vocabulary().size())},
+      {"canvas", fmt::format("{} positions, {} ids", model.schema.length(), model.schema.vocabulary().size())},
+      {"number type", state.value("compute", std::string("?"))},
       {"sampler",
        fmt::format("{} steps, guidance {:g}", subject.context->sampler.steps, subject.context->sampler.guidance)}};
   return facts;
@@ -84,10 +85,12 @@ void add_curves(Report& report, const ReportSubject& subject) {
 }
 
 void add_scores(Report& report, const std::vector<ReportSubject>& subjects) {
-  report.chapter(
-      "Scores",
-      "Measured on held-out material. The bar shows the rate, the black tick chance. A baseline copies from the "
-      "nearest training sample and has learned nothing.");
+  report.chapter("Scores",
+                 "Measured on held-out material, with 95% intervals and the number n of samples. The bar shows the "
+                 "rate, the black "
+                 "tick chance. A baseline copies from the nearest training sample and has learned nothing. Stored "
+                 "figures are those "
+                 "that the checkpoint came with; all others were measured now.");
   std::vector<ScoreSheet> sheets;
   for (const ReportSubject& subject : subjects) {
     sheets.push_back({subject.title + (subject.stored ? " (stored figures)" : ""), subject.scores});
@@ -184,7 +187,8 @@ void write_report(const ReportRequest& request, const std::vector<ReportSubject>
                   const std::vector<Show>& shows) {
   Report report("Palimpsest",
                 "One network that rewrites a page of text, picture and sound. Everything below was made from material "
-                "that training never saw.");
+                "that training never saw. What is called real are held-out pictures and sounds as the tokenizers give "
+                "them back: no model of these tokens can do better.");
   report.chapter("What was trained");
   for (const ReportSubject& subject : subjects) {
     report.section(subject.title);

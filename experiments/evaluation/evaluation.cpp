@@ -104,7 +104,8 @@ std::vector<std::string> planned_metrics(const EvaluationContext& context) {
 std::vector<MetricRow> evaluate(const EvaluationContext& context, const std::vector<std::string>& finished,
                                 const MetricSink& sink) {
   const std::vector<Job> jobs = planned_jobs(context);
-  Progress progress("evaluating", static_cast<std::int64_t>(jobs.size()), "metric");
+  Progress progress("evaluating", static_cast<std::int64_t>(jobs.size()), "metric",
+                    static_cast<std::int64_t>(finished.size()));
   std::vector<MetricRow> rows;
   std::int64_t count = 0;
   for (const Job& job : jobs) {
@@ -116,6 +117,7 @@ std::vector<MetricRow> evaluate(const EvaluationContext& context, const std::vec
     rows.insert(rows.end(), measured.begin(), measured.end());
     if (sink) sink(name, measured);
   }
+  progress.update(count);
   progress.finish();
   return rows;
 }

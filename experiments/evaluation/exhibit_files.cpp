@@ -24,11 +24,15 @@ std::string file_stem(std::size_t index, const std::string& key) {
   return fmt::format("{:02}-{}", index, safe);
 }
 
-// Texts stand in the index itself; the rest is read from its file.
+// Texts stand in the index itself, and so does that a sound is empty, which no file can say; the rest is read from
+// files.
 nlohmann::json describe(const Media& media, const fs::path& file) {
   nlohmann::json entry{{"kind", media_kind(media)}, {"file", file.filename().string()}};
   if (const auto* text = std::get_if<Text>(&media)) entry["text"] = text->utf8;
-  if (const auto* audio = std::get_if<Audio>(&media)) entry["rate"] = audio->sample_rate;
+  if (const auto* audio = std::get_if<Audio>(&media)) {
+    entry["rate"] = audio->sample_rate;
+    entry["samples"] = audio->samples_N.numel();
+  }
   return entry;
 }
 
@@ -40,16 +44,17 @@ nlohmann::json save_roles(const Roles& roles, const fs::path& stem) {
   return entries;
 }
 
+Media load_entry(const nlohmann::json& entry, const fs::path& folder) {
+  const auto kind = entry.at("kind").get<std::string>();
+  if (kind == "text") return Text{entry.at("text").get<std::string>()};
+  const auto rate = entry.value("rate", std::int64_t{0});
+  if (kind == "audio" && entry.at("samples") == 0) return Audio{at::zeros({0}), rate};
+  return load_media(folder / entry.at("file").get<std::string>(), {kind, rate});
+}
+
 Roles load_roles(const nlohmann::json& entries, const fs::path& folder) {
   Roles roles;
-  for (const auto& [role, entry] : entries.items()) {
-    const auto kind = entry.at("kind").get<std::string>();
-    if (kind == "text") {
-      roles[role] = Text{entry.at("text").get<std::string>()};
-    } else {
-      roles[role] = load_media(folder / entry.at("file").get<std::string>(), {kind, entry.value("rate", 0)});
-    }
-  }
+  for (const auto& [role, entry] : entries.items()) roles[role] = load_entry(entry, folder);
   return roles;
 }
 

@@ -72,57 +72,64 @@ std::optional<FilmStrip> film_strip(const EvaluationContext& context, const Show
   return FilmStrip{picture_strip({model.schema, model.tokenizers, canvas, trace}, *role, steps), steps};
 }
 
+// Captions that training saw in no style are the hardest for pictures: one show of each kind of held-out material.
+std::vector<Show> picture_shows(const EvaluationOptions& names) {
+  const std::string &caption = names.caption, &picture = names.picture;
+  const std::string &style = names.picture_splits.front(), &unseen = names.picture_splits.back();
+  return {{"caption-to-picture",
+           "Caption → picture, known concepts",
+           "Training saw these concepts drawn in other styles only.",
+           style,
+           {caption},
+           {picture}},
+          {"caption-to-picture-unseen",
+           "Caption → picture, unseen concepts",
+           "Training saw none of these concepts in any style: the words are known, the thing is not.",
+           unseen,
+           {caption},
+           {picture}},
+          {"picture-to-caption",
+           "Picture → caption",
+           "Pictures in a style that training never saw their concepts in.",
+           style,
+           {picture},
+           {caption}},
+          {"hole-to-picture",
+           "Picture with a hole → the whole picture",
+           "Concepts that training never saw; the middle is made anew.",
+           unseen,
+           {picture},
+           {picture},
+           kShownHole}};
+}
+
+std::vector<Show> speech_shows(const EvaluationOptions& names) {
+  const std::string &caption = names.caption, &picture = names.picture, &speech = names.speech;
+  const std::string &style = names.picture_splits.front(), &heard = names.speech_splits.front();
+  return {{"caption-to-speech", "Caption → speech", "Captions that training never saw.", heard, {caption}, {speech}},
+          {"speech-to-caption", "Speech → caption", "Captions that training never heard.", heard, {speech}, {caption}},
+          {"speech-to-picture",
+           "Speech → picture",
+           "Nobody wrote a caption here: the picture follows the sound alone.",
+           style,
+           {speech},
+           {picture}},
+          {"nothing-to-all",
+           "Nothing → caption, picture and speech",
+           "Nothing is given; all three are written together.",
+           style,
+           {},
+           {caption, picture, speech}}};
+}
+
 }  // namespace
 
 std::vector<Show> standard_shows(const EvaluationContext& context) {
-  const EvaluationOptions& names = context.options;
-  const std::string &caption = names.caption, &picture = names.picture, &speech = names.speech;
-  // Captions that training saw in no style are the hardest for pictures: one show of each kind of held-out material.
-  const std::string style = names.picture_splits.front(), unseen = names.picture_splits.back();
-  const std::string heard = names.speech_splits.front();
-  const std::vector<Show> all{
-      {"caption-to-picture",
-       "Caption → picture, known concepts",
-       "Training saw these concepts drawn in other styles only.",
-       style,
-       {caption},
-       {picture}},
-      {"caption-to-picture-unseen",
-       "Caption → picture, unseen concepts",
-       "Training saw none of these concepts in any style: the words are known, the thing is not.",
-       unseen,
-       {caption},
-       {picture}},
-      {"picture-to-caption",
-       "Picture → caption",
-       "Pictures in a style that training never saw their concepts in.",
-       style,
-       {picture},
-       {caption}},
-      {"caption-to-speech", "Caption → speech", "Captions that training never saw.", heard, {caption}, {speech}},
-      {"speech-to-caption", "Speech → caption", "Captions that training never heard.", heard, {speech}, {caption}},
-      {"speech-to-picture",
-       "Speech → picture",
-       "Nobody wrote a caption here: the picture follows the sound alone.",
-       style,
-       {speech},
-       {picture}},
-      {"nothing-to-all",
-       "Nothing → caption, picture and speech",
-       "Nothing is given; all three are written together.",
-       style,
-       {},
-       {caption, picture, speech}},
-      {"hole-to-picture",
-       "Picture with a hole → the whole picture",
-       "Concepts that training never saw; the middle is made anew.",
-       unseen,
-       {picture},
-       {picture},
-       kShownHole}};
   std::vector<Show> possible;
-  for (const Show& show : all) {
-    if (holds(context, show.given) && holds(context, show.wanted)) possible.push_back(show);
+  for (const auto& shows : {picture_shows(context.options), speech_shows(context.options)}) {
+    for (const Show& show : shows) {
+      if (holds(context, show.given) && holds(context, show.wanted)) possible.push_back(show);
+    }
   }
   return possible;
 }

@@ -10,14 +10,14 @@ constexpr std::string_view kStyle = R"(
 :root { --ink: #1d2330; --soft: #5c667a; --faint: #8b94a6; --line: #e2e6ee; --paper: #fbfaf7; --card: #ffffff; --accent: #a8442a; }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 "Source Serif 4", "Iowan Old Style", Palatino, Georgia, serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 56px 28px 96px; }
+main { max-width: 1200px; margin: 0 auto; padding: 56px 28px 96px; }
 h1 { font-size: 40px; line-height: 1.15; letter-spacing: -0.015em; margin: 0 0 10px; }
 h2 { font-size: 26px; letter-spacing: -0.01em; margin: 64px 0 6px; padding-top: 18px; border-top: 2px solid var(--ink); }
 h3 { font-size: 18px; margin: 34px 0 4px; }
 p { margin: 6px 0 14px; max-width: 72ch; }
 .lead { font-size: 19px; color: var(--soft); }
 .soft { color: var(--soft); font-size: 14.5px; }
-table, .label, figcaption, nav, .facts, svg text { font-family: Inter, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; }
+table, figure, nav, .facts, svg text { font-family: Inter, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; }
 nav { font-size: 14px; margin: 22px 0 0; display: flex; flex-wrap: wrap; gap: 6px 20px; }
 nav a { color: var(--accent); text-decoration: none; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; margin: 14px 0 24px; background: var(--card); border: 1px solid var(--line); }
@@ -26,22 +26,23 @@ td { padding: 7px 12px; border-bottom: 1px solid var(--line); vertical-align: to
 tr:last-child td { border-bottom: 0; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.strong { font-weight: 650; }
-td .note { display: block; color: var(--faint); font-size: 12px; line-height: 1.4; max-width: 46ch; }
+td .note { display: block; color: var(--soft); font-size: 12px; line-height: 1.4; font-weight: 400; white-space: nowrap; }
+td.metric .note { white-space: normal; max-width: 52ch; }
 .bar { display: block; height: 4px; background: var(--line); border-radius: 2px; margin-top: 4px; min-width: 84px; position: relative; }
 .bar i { position: absolute; left: 0; top: 0; bottom: 0; background: var(--accent); border-radius: 2px; }
 .bar b { position: absolute; top: -3px; bottom: -3px; width: 2px; background: var(--ink); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); margin: 18px 0; font-size: 13.5px; }
 .facts div { background: var(--card); padding: 9px 13px; overflow-wrap: anywhere; }
 .facts span { display: block; color: var(--faint); font-size: 12px; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 14px; margin: 16px 0 26px; }
-.wide { grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); }
+.grid { display: grid; gap: 14px; margin: 16px 0 26px; }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 10px; }
+figure > * + * { margin-top: 8px; }
 figure .pictures { display: flex; gap: 8px; align-items: flex-end; }
-figure .pictures > div { flex: 1; min-width: 0; }
-figure img { width: 100%; display: block; image-rendering: pixelated; border-radius: 3px; background: #fff; }
-figcaption { font-size: 12.5px; line-height: 1.35; margin-top: 8px; overflow-wrap: anywhere; }
-figcaption .made { font-weight: 600; }
-.label { display: block; font-size: 11px; color: var(--faint); margin-bottom: 3px; }
+figure .pictures > div { flex: 1; min-width: 0; max-width: 160px; }
+figure img { width: 100%; display: block; image-rendering: pixelated; border: 1px solid var(--line); border-radius: 3px; background: #fff; }
+figure, figcaption { font-size: 13.5px; line-height: 1.35; overflow-wrap: anywhere; }
+figure .words { font-weight: 600; }
+.label { display: block; font: 11px/1.35 Inter, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; color: var(--faint); margin-bottom: 2px; }
 audio { width: 100%; height: 34px; display: block; margin: 2px 0 4px; }
 .strip { padding: 10px; background: #22252d; border-radius: 6px; margin: 10px 0 4px; }
 .strip img { width: 100%; display: block; image-rendering: pixelated; }

@@ -19,31 +19,48 @@ std::string picture_html(const Image& picture, const std::string& alternative) {
   return void_element("img", {{"src", data_uri("image/png", encode_png(picture))}, {"alt", alternative}});
 }
 
+std::string words_html(const std::string& words) { return element("div", {{"class", "words"}}, escape_html(words)); }
+
 std::string media_html(const Panel& panel) {
   if (const auto* image = std::get_if<Image>(&panel.media)) return picture_html(*image, panel.label);
   if (const auto* audio = std::get_if<Audio>(&panel.media)) {
-    return element("audio", {{"controls", ""}, {"preload", "none"}, {"src", data_uri("audio/wav", encode_wav(*audio))}},
-                   "");
+    if (audio->samples_N.numel() == 0) return words_html("(no sound)");
+    return element("audio",
+                   {{"controls", ""}, {"preload", "metadata"}, {"src", data_uri("audio/wav", encode_wav(*audio))}}, "");
   }
   const std::string& text = std::get<Text>(panel.media).utf8;
-  return element("span", {{"class", "made"}}, text.empty() ? "(nothing)" : escape_html(text));
+  return words_html(text.empty() ? "(no words)" : text);
 }
 
 bool is_picture(const Panel& panel) { return std::holds_alternative<Image>(panel.media); }
 
+std::string panel_html(const Panel& panel) { return element("div", {}, label_html(panel.label) + media_html(panel)); }
+
+// Panels in their order; pictures that follow each other share a row.
 std::string card_html(const Card& card) {
-  std::string pictures, others;
-  for (const Panel& panel : card.panels) {
-    (is_picture(panel) ? pictures : others) += element("div", {}, label_html(panel.label) + media_html(panel));
-  }
   std::string content;
-  if (!pictures.empty()) content += element("div", {{"class", "pictures"}}, pictures);
-  if (!others.empty()) content += element("figcaption", {}, others);
+  for (auto panel = card.panels.begin(); panel != card.panels.end();) {
+    if (!is_picture(*panel)) {
+      content += panel_html(*panel++);
+      continue;
+    }
+    std::string row;
+    for (; panel != card.panels.end() && is_picture(*panel); ++panel) row += panel_html(*panel);
+    content += element("div", {{"class", "pictures"}}, row);
+  }
   if (!card.caption.empty()) content += element("figcaption", {}, escape_html(card.caption));
   return element("figure", {}, content);
 }
 
-bool is_wide(const Card& card) { return card.panels.size() > 1 || !is_picture(card.panels.front()); }
+// Narrowest a card may become, in pixels: pictures stay large enough to be looked at, players to be used.
+std::int64_t card_width(const std::vector<Card>& cards) {
+  constexpr std::int64_t kPicture = 110, kFrame = 22, kLeast = 250;
+  std::int64_t most = 0;
+  for (const Card& card : cards) {
+    most = std::max<std::int64_t>(most, std::count_if(card.panels.begin(), card.panels.end(), is_picture));
+  }
+  return std::max(kLeast, most * kPicture + kFrame);
+}
 
 std::string percent(double value) {
   std::ostringstream out;
@@ -62,12 +79,15 @@ std::string number_cell(const std::string& content, const std::string& more = ""
   return element("td", {{"class", "number" + more}}, content);
 }
 
-std::string score_cells(const MetricRow* row) {
-  if (!row) return number_cell("–") + number_cell("");
-  const std::string range =
-      format_figure(row->interval.low, row->unit) + " – " + format_figure(row->interval.high, row->unit);
-  return number_cell(format_figure(row->value, row->unit) + bar_html(*row), " strong") +
-         number_cell(range + "<br/>n = " + std::to_string(row->samples));
+std::string note_html(const std::string& text) {
+  return text.empty() ? "" : element("span", {{"class", "note"}}, escape_html(text));
+}
+
+std::string score_cell(const MetricRow* row) {
+  if (!row) return number_cell("–");
+  const std::string range = "95%: " + format_figure(row->interval.low, row->unit) + " – " +
+                            format_figure(row->interval.high, row->unit) + ", n = " + std::to_string(row->samples);
+  return number_cell(format_figure(row->value, row->unit) + bar_html(*row) + note_html(range), " strong");
 }
 
 const MetricRow* find_row(const ScoreSheet& sheet, const MetricRow& like) {
@@ -77,18 +97,22 @@ const MetricRow* find_row(const ScoreSheet& sheet, const MetricRow& like) {
   return nullptr;
 }
 
-// Every (name, split) once, in the order of the first sheet that has it.
-std::vector<const MetricRow*> all_rows(const std::vector<ScoreSheet>& sheets) {
-  std::vector<const MetricRow*> rows;
+// Every (name, split) once, those of one name together, names in the order of the first sheet that has them.
+std::vector<std::vector<const MetricRow*>> rows_by_name(const std::vector<ScoreSheet>& sheets) {
+  std::vector<std::vector<const MetricRow*>> groups;
   for (const ScoreSheet& sheet : sheets) {
     for (const MetricRow& row : sheet.rows) {
-      const bool known = std::any_of(rows.begin(), rows.end(), [&](const MetricRow* seen) {
-        return seen->name == row.name && seen->split == row.split;
-      });
-      if (!known) rows.push_back(&row);
+      const auto group =
+          std::find_if(groups.begin(), groups.end(), [&](const auto& seen) { return seen.front()->name == row.name; });
+      if (group == groups.end()) {
+        groups.push_back({&row});
+      } else if (std::none_of(group->begin(), group->end(),
+                              [&](const auto* seen) { return seen->split == row.split; })) {
+        group->push_back(&row);
+      }
     }
   }
-  return rows;
+  return groups;
 }
 
 std::string held_against(const std::vector<ScoreSheet>& sheets, const MetricRow& row,
@@ -100,14 +124,21 @@ std::string held_against(const std::vector<ScoreSheet>& sheets, const MetricRow&
   return "–";
 }
 
-std::string score_line(const std::vector<ScoreSheet>& sheets, const MetricRow& row) {
-  std::string name = escape_html(row.name);
-  if (!row.note.empty()) name += element("span", {{"class", "note"}}, escape_html(row.note));
-  std::string line = element("td", {}, name) + element("td", {}, escape_html(row.split));
-  for (const ScoreSheet& sheet : sheets) line += score_cells(find_row(sheet, row));
-  line += number_cell(held_against(sheets, row, &MetricRow::baseline)) +
-          number_cell(held_against(sheets, row, &MetricRow::chance));
-  return element("tr", {}, line);
+// The lines of one metric: its name once, then a line a split.
+std::string score_lines(const std::vector<ScoreSheet>& sheets, const std::vector<const MetricRow*>& group) {
+  const MetricRow& first = *group.front();
+  const Attributes over_all{{"class", "metric"}, {"rowspan", std::to_string(group.size())}};
+  std::string lines;
+  for (const MetricRow* row : group) {
+    std::string line;
+    if (row == &first) line += element("td", over_all, escape_html(first.name) + note_html(first.note));
+    line += element("td", {}, escape_html(row->split));
+    for (const ScoreSheet& sheet : sheets) line += score_cell(find_row(sheet, *row));
+    line += number_cell(held_against(sheets, *row, &MetricRow::baseline)) +
+            number_cell(held_against(sheets, *row, &MetricRow::chance));
+    lines += element("tr", {}, line) + "\n";
+  }
+  return lines;
 }
 
 }  // namespace
@@ -141,13 +172,10 @@ void Report::plots(const std::vector<std::string>& svgs) {
 
 void Report::scores(const std::vector<ScoreSheet>& sheets) {
   std::string head = element("th", {}, "Metric") + element("th", {}, "Held out");
-  for (const ScoreSheet& sheet : sheets) {
-    head += element("th", {{"class", "number"}}, escape_html(sheet.title)) +
-            element("th", {{"class", "number"}}, "95% interval");
-  }
+  for (const ScoreSheet& sheet : sheets) head += element("th", {{"class", "number"}}, escape_html(sheet.title));
   head += element("th", {{"class", "number"}}, "Baseline") + element("th", {{"class", "number"}}, "Chance");
   std::string lines = element("thead", {}, element("tr", {}, head)), rows;
-  for (const MetricRow* row : all_rows(sheets)) rows += score_line(sheets, *row) + "\n";
+  for (const auto& group : rows_by_name(sheets)) rows += score_lines(sheets, group);
   body_ += element("table", {}, lines + element("tbody", {}, rows)) + "\n";
 }
 
@@ -157,8 +185,9 @@ void Report::gallery(const std::vector<Card>& cards) {
     TORCH_CHECK(!card.panels.empty(), "report: a card without panels");
     content += card_html(card) + "\n";
   }
-  const bool wide = std::any_of(cards.begin(), cards.end(), is_wide);
-  body_ += element("div", {{"class", wide ? "grid wide" : "grid"}}, content) + "\n";
+  const std::string columns =
+      "grid-template-columns: repeat(auto-fill, minmax(" + std::to_string(card_width(cards)) + "px, 1fr))";
+  body_ += element("div", {{"class", "grid"}, {"style", columns}}, content) + "\n";
 }
 
 void Report::strip(const Image& pictures, const std::vector<std::string>& labels, const std::string& caption) {

@@ -17,7 +17,7 @@ struct Panel {
   Media media;
 };
 
-// A card: panels side by side (pictures) or one above the other (sounds, texts), then a line below.
+// A card: panels one above the other, pictures that follow each other side by side; then a line below.
 struct Card {
   std::vector<Panel> panels;
   std::string caption;

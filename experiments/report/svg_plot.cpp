@@ -43,6 +43,7 @@ std::vector<std::pair<double, double>> thinned(const Series& series) {
 // Where values fall inside the plot's frame.
 struct Frame {
   double x_low, x_high, y_low, y_high, width, height;
+  std::vector<double> y_ticks{};
 
   double x(double value) const { return kLeft + (value - x_low) / (x_high - x_low) * (width - kLeft - kRight); }
   double y(double value) const {
@@ -66,8 +67,8 @@ Frame frame_of(const PlotOptions& options, const std::vector<Series>& series) {
   }
   TORCH_CHECK(frame.x_low <= frame.x_high, "line_plot: no series has a point");
   if (frame.x_high == frame.x_low) frame.x_high += 1;
-  const std::vector<double> ticks = axis_ticks(frame.y_low, frame.y_high, 5);
-  frame.y_low = ticks.front(), frame.y_high = ticks.back();
+  frame.y_ticks = axis_ticks(frame.y_low, frame.y_high, 5);
+  frame.y_low = frame.y_ticks.front(), frame.y_high = frame.y_ticks.back();
   return frame;
 }
 
@@ -86,7 +87,7 @@ std::string rule(double x1, double y1, double x2, double y2, const std::string& 
 std::string axes(const PlotOptions& options, const Frame& frame) {
   const double bottom = frame.height - kBottom, right = frame.width - kRight;
   std::string svg;
-  for (const double tick : axis_ticks(frame.y_low, frame.y_high, 5)) {
+  for (const double tick : frame.y_ticks) {
     svg += rule(kLeft, frame.y(tick), right, frame.y(tick), "#e2e6ee") +
            text_at(kLeft - 7, frame.y(tick) + 4, "end", number(tick));
   }

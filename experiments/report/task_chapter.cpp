@@ -14,7 +14,7 @@ bool same_items(const Exhibit& left, const Exhibit& right) {
 }
 
 void add_panels(Card& card, const std::string& label, const std::map<std::string, Media>& roles) {
-  for (const auto& [role, media] : roles) card.panels.push_back({fmt::format("{}: {}", role, label), media});
+  for (const auto& [role, media] : roles) card.panels.push_back({label, media});
 }
 
 // Item `index` as all the answers have it; a single answer is not told apart by its model's name.
@@ -26,7 +26,7 @@ Card card_of(const std::vector<Answer>& answers, std::size_t index) {
   for (const Answer& answer : answers) {
     add_panels(card, answers.size() > 1 ? answer.title : "made", answer.exhibit.items[index].made);
   }
-  add_panels(card, "the real one", first.items[index].truth);
+  add_panels(card, "real", first.items[index].truth);
   return card;
 }
 

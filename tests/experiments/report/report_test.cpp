@@ -83,6 +83,27 @@ TEST(Report, ScoresOfSeveralModelsStandSideBySide) {
   EXPECT_THAT(html, HasSubstr("only stored"));
 }
 
+TEST(Report, AMetricsNameStandsOnceForItsSplits) {
+  MetricRow other = some_row("caption for a picture", 30);
+  other.split = "unseen-concept";
+  Report report("Report", "");
+  report.scores({{"now", {some_row("caption for a picture", 40), some_row("between", 1), other}}});
+  const std::string html = report.html();
+  EXPECT_EQ(html.find("caption for a picture"), html.rfind("caption for a picture"));
+  EXPECT_THAT(html, HasSubstr("rowspan=\"2\""));
+  EXPECT_THAT(html, HasSubstr("95%: 32.3% – 51.7%, n = 96"));
+}
+
+TEST(Report, PicturesThatFollowEachOtherShareARow) {
+  Report report("Report", "");
+  report.gallery({{{{"given", Text{"goose"}}, {"mine", grey()}, {"theirs", grey()}, {"real", grey()}}, ""}});
+  const std::string html = report.html();
+  const std::size_t row = html.find("class=\"pictures\"");
+  EXPECT_EQ(row, html.rfind("class=\"pictures\""));
+  EXPECT_LT(html.find("goose"), row);
+  EXPECT_THAT(html, HasSubstr("minmax(352px, 1fr)"));
+}
+
 TEST(Report, AnUnclosedTagWouldBeNoticed) {
   EXPECT_FALSE(well_formed("<html><body><main><p>x</main></body></html>"));
   EXPECT_FALSE(well_formed("<html><body><main><p>x</p></main></body>"));

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <regex>
 
 #include "experiments/report/html.h"
 
@@ -32,6 +33,19 @@ TEST(SvgPlot, EachSeriesIsAPolylineWithItsLastValueInTheLegend) {
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = svg.find("<polyline", at)) != std::string::npos; ++at) ++lines;
   EXPECT_EQ(lines, 2u);
+}
+
+TEST(SvgPlot, EveryLineAcrossLiesInsideTheFrame) {
+  const std::regex across(R"re(<line x1="[^"]*" y1="([^"]*)")re");
+  for (const double high : {0.7, 3.1, 9.9, 10.2, 24.0, 110.0}) {
+    const std::string svg = line_plot({}, {{"loss", {{0, high}, {100, 0.6}}}});
+    std::size_t lines = 0;
+    for (std::sregex_iterator at(svg.begin(), svg.end(), across), end; at != end; ++at, ++lines) {
+      EXPECT_GE(std::stod((*at)[1]), 46 - 1e-3) << high;  // under the title and the legend
+      EXPECT_LE(std::stod((*at)[1]), 230 + 1e-3) << high;
+    }
+    EXPECT_GE(lines, 3u);
+  }
 }
 
 TEST(SvgPlot, LongSeriesAreThinnedAndGapsLeftOut) {
