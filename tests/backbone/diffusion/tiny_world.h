@@ -64,7 +64,8 @@ class TinyWorld : public Denoiser {
     const at::Tensor clean_L = words[word] + kFirstModalityId;
     double total = 0;
     for (int step = 0; step < times; ++step) {
-      const double s = (step + 0.5) / times, t = s * s * (3 - 2 * s), dt = 6 * s * (1 - s) / times;
+      const double s = (step + 0.5) / times, dt = 30 * s * s * (1 - s) * (1 - s) / times;
+      const double t = static_cast<float>(s * s * s * (10 - 15 * s + 6 * s * s));  // as the denoiser is told it
       const NoiseLevel<double> here = level(t);
       std::vector<double> mass;
       std::vector<at::Tensor> rows;
