@@ -142,35 +142,45 @@ at::Tensor mask_nats_BL(const ScoringRows& rows, const DiffusionModel& model, co
   return nats_BL;
 }
 
-// The model's process as it is, nothing given but what is frozen, over all times.
-DiffusionOptions whole_process(const DiffusionModel& model) {
+// The model's process with nothing given but what is frozen, and draws s uniform in the root of the noise's share: at
+// small shares the bound is rare hits of cost 1/share, whose variance is finite only when they are drawn this often.
+DiffusionOptions drawn_by_root(const DiffusionModel& model) {
   DiffusionOptions options = model.diffusion.for_validation();
   options.conditional = 0;
   options.times.one_per = TimeCoupling::kDocument;
-  options.schedule.floor = 0;
-  for (auto& [modality, schedule] : options.schedules) schedule.floor = 0;
+  options.schedules.clear();
+  options.schedule = {.kind = ScheduleKind::kPolynomial, .exponent = 2.0, .floor = 0.0};
   return options;
 }
 
-// Draw k of any process: the integrand of its bound, float64 [B,L]. Every document has the noise of sample k of a block
-// of K.
+// dt/ds of each modality's time t at the draw s, where its schedule has the share s^2: float64 [L].
+at::Tensor time_rates_L(const ScoringRows& rows, const DiffusionModel& model, double s) {
+  std::vector<double> rates;
+  for (const NoiseSchedule& schedule : modality_schedules(rows.schema, model.diffusion)) {
+    rates.push_back(2 * s / -schedule.dalpha_dt(schedule.time_of(1 - s * s)));
+  }
+  return at::tensor(rates, at::kDouble).index_select(0, rows.schema.modality_L());
+}
+
+// Draw k of any process: the integrand of its bound over s, float64 [B,L]. Every document has the noise of sample k of
+// a block of K.
 at::Tensor process_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const ScoringOptions& options,
                            std::int64_t k) {
   const RandomKey key = RandomKey::root(static_cast<std::uint64_t>(options.seed)).fold("score");
-  const DiffusionOptions process = whole_process(model);
-  const NoiseSource source{key, std::vector<std::int64_t>(static_cast<std::size_t>(rows.clean.rows()), k),
-                           options.times};
-  const NoisyCanvas noisy = corrupt(rows.clean, rows.schema, process, source);
+  const std::vector<std::int64_t> indices(static_cast<std::size_t>(rows.clean.rows()), k);
+  NoisyCanvas noisy = corrupt(rows.clean, rows.schema, drawn_by_root(model), NoiseSource{key, indices, options.times});
   const at::Tensor wanted_BL = rows.counted_BL.logical_and(noisy.masked_BL);
   at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
   const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
   if (position_M.numel() == 0) return nats_BL;
+  const double s = noisy.t_BL.max().item<double>();
+  noisy.t_BL = times_L(rows, model, rows.scored_BL[0], s * s).expand_as(wanted_BL).contiguous();
+  noisy = noisy.to(model.device);
   const TokenCanvas clean = rows.clean.to(model.device);
-  const NoisyCanvas there = noisy.to(model.device);
-  const Prediction prediction{clean, there, rows.schema, position_M.to(model.device)};
-  const at::Tensor nats_M = position_terms(*model.denoiser, prediction, process).nats_M;
+  const Prediction prediction{clean, noisy, rows.schema, position_M.to(model.device)};
+  const at::Tensor nats_M = position_terms(*model.denoiser, prediction, model.diffusion.for_validation()).nats_M;
   nats_BL.view({-1}).index_copy_(0, position_M, nats_M.cpu().to(at::kDouble));
-  return nats_BL;
+  return nats_BL * time_rates_L(rows, model, s);
 }
 
 // Draws that are independent of one another come in groups: mirrored pairs, or single ones.

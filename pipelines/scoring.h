@@ -60,7 +60,8 @@ struct Bound {
 // mirrored uniforms, so that together they mask nearly every position once; of an odd K the middle one is alone. The
 // draws depend on seed and position only: all documents of a call share them (common random numbers).
 //
-// Models of other processes are scored by their own bound (elbo.h) at K stratified times, one for all modalities.
+// Models of other processes are scored by their own bound (elbo.h) at K times, stratified in the root of the noise's
+// share, which all modalities have alike.
 std::vector<Bound> likelihood_bounds(const DiffusionModel& model, const std::vector<ScoredDocument>& documents,
                                      const ScoringOptions& options);
 

@@ -17,12 +17,12 @@ struct NoisedRows {
 };
 
 // Integrand over t of the process's bound on -log p at each position, float32 [M], with gradient (GIDD, arXiv
-// 2503.04482, theorem 3.1): with z the noisy id, q = q(. | clean), p = q(. | x0) for x0 = softmax(logits_MR),
+// 2503.04482): with z the noisy id, q = q(. | clean), p = q(. | x0) for x0 = softmax(logits_MR),
 //   rate(z)/q(z) [ KL(q || p) + rho - log rho - 1 ],  rho = q(z)/p(z).
 // For the absorbing process it is the weighted cross-entropy. x0 is best as the posterior given the other positions.
 at::Tensor elbo_M(const at::Tensor& logits_MR, const NoisedRows& rows);
 
-// Denoising score entropy (SEDD, arXiv 2310.16834, eq. 7): sum over y != z of rate(z) [s_y - r_y log s_y + r_y (log r_y
+// Denoising score entropy (SEDD, arXiv 2310.16834): sum over y != z of rate(z) [s_y - r_y log s_y + r_y (log r_y
 // - 1)], r_y = q(y)/q(z), float32 [M], with gradient. Uniform: s_y = exp(l_y - l_z) of the logits l, so that s_z = 1.
 at::Tensor uniform_score_entropy_M(const at::Tensor& logits_MR, const NoisedRows& rows);
 

@@ -40,7 +40,7 @@ struct NoiseLevel {
 };
 
 // The masses and rates of the process at share u in (0,1). GIDD's, with c = B sqrt(u (1-u)), B = 2 p/(1-p), C = 1 + c:
-// keep (1-u)/C, mask u/C, uniform c/C (section 3.2 there, gamma = 1); p -> 0 is the absorbing process.
+// keep (1-u)/C, mask u/C, uniform c/C (with its gamma at 1); p -> 0 is the absorbing process.
 template <class T>
 NoiseLevel<T> noise_level(const ProcessOptions& options, const T& u) {
   using std::sqrt;

@@ -149,6 +149,23 @@ TEST(Corrupt, PackedDocumentsGetTheNoiseTheyGetAlone) {
   EXPECT_FALSE(noisy_packed.masked_BL.logical_and(packed.document_BL.lt(0)).any().item<bool>());
 }
 
+// Golden: the first version of this function drew these ids, so runs from before the table [diffusion] grew go on bit
+// for bit.
+TEST(Corrupt, DrawsAtTheDefaultsWhatItAlwaysDrew) {
+  const CanvasSchema schema = test::small_schema();
+  const TokenCanvas clean = build_canvas(schema, test::random_documents(schema, 64, 5));
+  DiffusionOptions options;
+  options.schedules["image"].kind = ScheduleKind::kCosine;
+  const NoisyCanvas noisy = corrupt(clean, schema, options, RandomKey::root(6), test::indices(0, 64), 16);
+  const at::Tensor tokens_BL = noisy.canvas.tokens_BL.contiguous();
+  std::uint64_t hash = 0x14650fb0739d0383;
+  for (std::int64_t i = 0; i < tokens_BL.numel(); ++i) {
+    hash = (hash ^ static_cast<std::uint64_t>(tokens_BL.const_data_ptr<std::int64_t>()[i])) * 0x100000001b3;
+  }
+  EXPECT_EQ(hash, 0x81d67c9d8c8e64d2u);
+  EXPECT_FALSE(noisy.weight_BL.defined());
+}
+
 TEST(Corrupt, RefusesTheWrongNumberOfIndices) {
   const CanvasSchema schema = test::small_schema();
   const TokenCanvas clean = build_canvas(schema, test::random_documents(schema, 2, 1));
