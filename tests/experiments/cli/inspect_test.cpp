@@ -100,7 +100,7 @@ TEST_F(Inspect, TheSameIsReadableWithoutJson) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("kind        backbone\n"));
   EXPECT_THAT(outcome.out, HasSubstr("  role     modality  bound  elastic  first id  ids\n"));
-  EXPECT_THAT(outcome.out, testing::Not(HasSubstr("tensors\n")));
+  EXPECT_THAT(outcome.out, testing::Not(HasSubstr("\ntensors\n")));
 }
 
 TEST_F(Inspect, StoredScoresAreToldAsTheyWereStored) {
