@@ -97,7 +97,8 @@ Query make_query(const GenerateOptions& options, const Model& model) {
 void check_guidance(const CLI::App& command, const SamplerOptions& sampler, const Query& query) {
   bool guides = false;
   for (const auto& [role, media] : query.given) guides = guides || !query.holes.count(role);
-  if (command.count("--guidance") > 0 && sampler.guidance != 1.0 && !guides) {
+  const double weight = inner_guidance(sampler.guidance, sampler.guiding.convention);
+  if (command.count("--guidance") > 0 && weight != 1.0 && !guides) {
     throw InputError("", "--guidance", "needs a role that is given whole; with nothing to follow only 1 has a meaning");
   }
 }
@@ -156,6 +157,7 @@ nlohmann::json report(const SamplerOptions& sampler, const std::vector<Written>&
   return {{"files", files},
           {"seconds", seconds},
           {"unmask", enum_name(sampler.unmask)},
+          {"remask", enum_name(sampler.remask.kind)},
           {"steps", sampler.steps},
           {"guidance", sampler.guidance}};
 }
@@ -191,6 +193,7 @@ void run_generate(const CLI::App& command, const GenerateOptions& options) {
   const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
   const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
   const Sampler sampler(model.diffusion_model(), chosen);
+  sampler.check(start);
   announce(options, chosen, query);
   if (options.dry_run) return;
   prepare_out(options.out);

@@ -2,24 +2,87 @@
 
 namespace palimpsest {
 
-std::vector<SamplerEntry> sampler_catalogue() {
+namespace {
+
+std::vector<SamplerEntry> unmask_entries() {
   return {
-      {"unmask", "confidence", "every mask draws an id, and the most confident draws of each role are written",
-       "MaskGIT, arXiv 2202.04200, section 3.2"},
-      {"unmask", "ancestral", "the reverse process: each mask is written with the law's own probability",
-       "MDLM, arXiv 2406.07524"},
-      {"grid", "uniform", "steps end at evenly spaced times", "MDLM, arXiv 2406.07524"},
-      {"grid", "cosine", "the masked share falls like a cosine: few ids while little is known",
-       "MaskGIT, arXiv 2202.04200, section 3.3"},
-      {"guidance", "", "u + w(c - u) between the logits with and without what is given; 1 is none",
-       "classifier-free guidance, arXiv 2207.12598"},
-      {"temperature", "", "of the drawn ids, also by role; 0 takes the likeliest", ""},
-      {"choice_noise", "", "Gumbel noise on the confidence, annealed to none over the steps",
+      {"unmask", "confidence", "the likeliest drawn ids, as many as the schedule leaves, with annealed noise",
        "MaskGIT, arXiv 2202.04200"},
-      {"top_k", "", "draws among the k likeliest ids, also by role", "arXiv 1805.04833"},
-      {"top_p", "", "draws among the fewest ids of this total probability, also by role",
-       "nucleus sampling, arXiv 1904.09751"},
+      {"unmask", "ancestral", "each mask by itself, with the probability of the reverse process",
+       "MDLM, arXiv 2406.07524"},
+      {"unmask", "margin", "the greatest lead of the likeliest id over the next", "arXiv 2502.06768"},
+      {"unmask", "entropy", "the least entropy of the model's distribution", "Dream, arXiv 2508.15487"},
+      {"unmask", "random", "positions at random, as many as the schedule leaves", "LLaDA, arXiv 2502.09992"},
+      {"unmask", "halton", "positions spread over the grid by a low-discrepancy sequence", "arXiv 2503.17076"},
+      {"unmask", "first-hitting", "one position a step at the time when the process would write it; exact",
+       "arXiv 2409.02908"},
+      {"unmask", "threshold", "all drawn ids above a probability, at least one a step", "Fast-dLLM, arXiv 2505.22618"},
+      {"unmask", "entropy-bounded", "the surest positions while the entropy that they may share is bounded",
+       "EB-Sampler, arXiv 2505.24857"},
   };
+}
+
+std::vector<SamplerEntry> remask_entries() {
+  return {
+      {"remask", "none", "what is written stays", ""},
+      {"remask", "remdm-cap", "written positions with a probability of at most remask_rate", "ReMDM, arXiv 2503.00307"},
+      {"remask", "remdm-rescale", "remask_rate of the most that keeps the marginals", "ReMDM, arXiv 2503.00307"},
+      {"remask", "remdm-confidence", "as remdm-cap, the least sure rather than others", "ReMDM, arXiv 2503.00307"},
+      {"remask", "quality", "as remdm-confidence, by a head that judges what is written", "PRISM, arXiv 2510.01384"},
+      {"remask", "remdm-loop", "as remdm-cap, while the schedule stands still at loop_keep", "ReMDM, arXiv 2503.00307"},
+      {"remask", "forward-backward", "a step of noise after each reverse step", "arXiv 2205.14987"},
+      {"remask", "edit", "written ids are replaced where the model, seeing them, gives another edit_threshold",
+       "LLaDA2.1, arXiv 2602.08676"},
+  };
+}
+
+std::vector<SamplerEntry> time_entries() {
+  return {
+      {"grid", "uniform", "steps of equal time", "MDLM, arXiv 2406.07524"},
+      {"grid", "cosine", "few ids while little is known: the masked share falls as a cosine",
+       "MaskGIT, arXiv 2202.04200"},
+      {"joint", "together", "all wanted roles share all steps", ""},
+      {"joint", "staggered", "each role begins stagger of the steps after the one before it",
+       "UniDisc, arXiv 2503.20853"},
+      {"joint", "sequential", "one role after another, the steps divided equally", "UniDisc, arXiv 2503.20853"},
+      {"block", "", "blocks of a role one after another, each with its share of the steps",
+       "LLaDA, arXiv 2502.09992; BD3-LM, arXiv 2503.09573"},
+  };
+}
+
+std::vector<SamplerEntry> guidance_entries() {
+  return {
+      {"guidance", "", "u + w(c - u) on logits; roles with weights of their own one after another",
+       "arXiv 2207.12598; InstructPix2Pix, arXiv 2211.09800"},
+      {"guidance_schedule", "constant", "the same weight at all times", "arXiv 2207.12598"},
+      {"guidance_schedule", "linear", "from no guidance at t = 1 to all of it at 0", "Muse, arXiv 2301.00704"},
+      {"guidance_schedule", "cosine", "the same, slow at both ends", "MDTv2, arXiv 2303.14389"},
+      {"guidance_from", "", "guidance only within a window of times, with guidance_until", "arXiv 2404.07724"},
+      {"guidance_convention", "one-is-none", "weights as in u + w(c - u)", "Imagen, arXiv 2205.11487"},
+      {"guidance_convention", "zero-is-none", "weights as in (1+w)c - wu", "arXiv 2207.12598"},
+  };
+}
+
+std::vector<SamplerEntry> draw_entries() {
+  return {
+      {"temperature", "", "power 1/temperature of the probabilities; 0 takes the likeliest", ""},
+      {"top_k", "", "the k likeliest ids", "arXiv 1805.04833"},
+      {"top_p", "", "the fewest likeliest ids that reach this probability", "arXiv 1904.09751"},
+      {"min_p", "", "ids at least this likely beside the likeliest", "arXiv 2407.01082"},
+      {"repetition_penalty", "", "probabilities of ids that the role holds already, to this power",
+       "CTRL, arXiv 1909.05858"},
+      {"roles.NAME.allow", "", "the only ids that may be written; forbid takes ids from them", ""},
+  };
+}
+
+}  // namespace
+
+std::vector<SamplerEntry> sampler_catalogue() {
+  std::vector<SamplerEntry> all;
+  for (const auto& group : {unmask_entries(), remask_entries(), time_entries(), guidance_entries(), draw_entries()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
 }
 
 }  // namespace palimpsest

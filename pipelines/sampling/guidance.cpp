@@ -1,5 +1,8 @@
 #include "pipelines/sampling/guidance.h"
 
+#include <cmath>
+#include <numbers>
+
 namespace palimpsest {
 
 at::Tensor given_whole_BL(const CanvasSchema& schema, const TokenCanvas& canvas) {
@@ -30,6 +33,90 @@ at::Tensor guided_logits_MV(const DiffusionModel& model, const NoisyCanvas& nois
   const at::Tensor unconditional_MV = logits_at(model, without(noisy, hide_BL), rows_M);
   if (guidance == 0.0) return unconditional_MV;
   return at::lerp(unconditional_MV, logits_at(model, noisy, rows_M), guidance);
+}
+
+double guidance_at(const GuidanceOptions& options, double weight, double t) {
+  if (t > options.from || t < options.until) return 1;
+  switch (options.schedule) {
+    case GuidanceSchedule::kLinear:
+      return 1 + (weight - 1) * (1 - t);
+    case GuidanceSchedule::kCosine:
+      return 1 + (weight - 1) * (1 - std::cos(std::numbers::pi * (1 - t))) / 2;
+    default:
+      return weight;
+  }
+}
+
+namespace {
+
+bool is_constant(const GuidanceOptions& options) {
+  return options.schedule == GuidanceSchedule::kConstant && options.from == 1 && options.until == 0;
+}
+
+}  // namespace
+
+Guidance::Guidance(const CanvasSchema& schema, const TokenCanvas& canvas, const SamplerOptions& options,
+                   c10::Device device)
+    : options_(options.guiding) {
+  const at::Tensor given_BL = given_whole_BL(schema, canvas);
+  at::Tensor left_BL = given_BL;
+  for (std::int64_t role = 0; role < schema.num_roles(); ++role) {
+    if (!schema.holds(role)) continue;
+    const double weight = options.guidance_of(schema.role(role).name);
+    const at::Tensor own_BL = given_BL.logical_and(canvas.role_BL.eq(role));
+    if (groups_.empty() || groups_.back().weight != weight) {
+      groups_.push_back({weight, left_BL.to(device), at::zeros({canvas.rows()}, at::kBool).to(device)});
+    }
+    groups_.back().gives_B = groups_.back().gives_B.logical_or(own_BL.any(1).to(device));
+    left_BL = left_BL.logical_and(own_BL.logical_not());
+  }
+}
+
+at::Tensor Guidance::weights_M1(const Group& group, const at::Tensor& t_M, c10::Device device) const {
+  at::Tensor weight_M = at::empty(t_M.sizes(), at::kFloat);
+  const at::Tensor times_M = t_M.contiguous();
+  for (std::int64_t m = 0; m < t_M.numel(); ++m) {
+    weight_M.mutable_data_ptr<float>()[m] =
+        static_cast<float>(guidance_at(options_, group.weight, times_M.const_data_ptr<double>()[m]));
+  }
+  return weight_M.unsqueeze(1).to(device);
+}
+
+at::Tensor Guidance::logits_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
+                               const at::Tensor& t_M) const {
+  if (groups_.size() == 1 && is_constant(options_)) {
+    return guided_logits_MV(model, noisy, rows_M, groups_.front().hide_BL, groups_.front().weight);
+  }
+  return chained_MV(model, noisy, rows_M, t_M);
+}
+
+// Positions whose weights are all 1. They take the conditional as it is, bit for bit, whatever the other rows do.
+at::Tensor Guidance::unguided_M1(const std::vector<at::Tensor>& weights, const at::Tensor& row_M) const {
+  at::Tensor result_M1 = at::ones_like(weights.front(), at::kBool);
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const at::Tensor silent_M1 = groups_[g].gives_B.logical_not().index_select(0, row_M).unsqueeze(1);
+    result_M1 = result_M1.logical_and(weights[g].eq(1).logical_or(silent_M1));
+  }
+  return result_M1;
+}
+
+at::Tensor Guidance::chained_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
+                                const at::Tensor& t_M) const {
+  const at::Tensor conditional_MV = logits_at(model, noisy, rows_M);
+  std::vector<at::Tensor> weights;
+  for (const Group& group : groups_) weights.push_back(weights_M1(group, t_M, conditional_MV.device()));
+  const at::Tensor row_M = rows_M.to(conditional_MV.device()).div(noisy.canvas.length(), "floor");
+  const at::Tensor alone_M1 = unguided_M1(weights, row_M);
+  if (alone_M1.all().item<bool>()) return conditional_MV;
+  at::Tensor before_MV = logits_at(model, without(noisy, groups_.front().hide_BL), rows_M), result_MV = before_MV;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    if (!groups_[g].gives_B.any().item<bool>()) continue;
+    const bool whole = g + 1 == groups_.size() || !groups_[g + 1].hide_BL.any().item<bool>();
+    const at::Tensor now_MV = whole ? conditional_MV : logits_at(model, without(noisy, groups_[g + 1].hide_BL), rows_M);
+    result_MV = result_MV + weights[g] * (now_MV - before_MV);
+    before_MV = now_MV;
+  }
+  return at::where(alone_M1, conditional_MV, result_MV);
 }
 
 }  // namespace palimpsest

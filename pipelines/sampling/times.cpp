@@ -7,20 +7,27 @@ namespace palimpsest {
 
 namespace {
 
-double grid_time(const NoiseSchedule& schedule, const SamplerOptions& options, std::int64_t step) {
-  const double progress = static_cast<double>(step) / static_cast<double>(options.steps);
+constexpr double kHalfPi = std::numbers::pi / 2;
+
+double grid_time(const NoiseSchedule& schedule, const SamplerOptions& options, double progress) {
   if (options.grid == TimeGridKind::kUniform) return 1.0 - progress;
-  return time_of_masked_share(schedule, std::cos(std::numbers::pi / 2 * progress));
+  return time_of_masked_share(schedule, std::cos(kHalfPi * progress));
 }
 
-StepTimes times_of(const NoiseSchedule& schedule, const SamplerOptions& options, std::int64_t step) {
-  const bool last = step + 1 == options.steps;
-  StepTimes times;
-  times.t = step == 0 ? 1.0 : grid_time(schedule, options, step);
-  times.s = last ? 0.0 : grid_time(schedule, options, step + 1);
-  times.masked_t = step == 0 ? 1.0 : 1.0 - schedule.alpha(times.t);
-  times.masked_s = last ? 0.0 : 1.0 - schedule.alpha(times.s);
-  return times;
+// Where the grid has masked `share`: the inverse of grid_time.
+double progress_at_share(const NoiseSchedule& schedule, const SamplerOptions& options, double share) {
+  if (options.grid == TimeGridKind::kUniform) return 1.0 - time_of_masked_share(schedule, share);
+  return std::acos(share) / kHalfPi;
+}
+
+// ReMDM's loop (arXiv 2503.00307, section 4): onto the grid's place of loop_keep, hold, and to the end.
+double looped(const NoiseSchedule& schedule, const SamplerOptions& options, double progress) {
+  if (options.remask.kind != RemaskKind::kLoop) return progress;
+  const double on = 1.0 - options.remask.loop_on, off = 1.0 - options.remask.loop_off;
+  const double held = progress_at_share(schedule, options, 1.0 - options.remask.loop_keep);
+  if (progress < on) return held * progress / on;
+  if (progress <= off) return held;
+  return held + (1.0 - held) * (progress - off) / (1.0 - off);
 }
 
 }  // namespace
@@ -42,12 +49,30 @@ std::vector<NoiseSchedule> modality_schedules(const CanvasSchema& schema, const 
   return schedules;
 }
 
+StepTimes grid_times(const NoiseSchedule& schedule, const SamplerOptions& options, std::int64_t step,
+                     std::int64_t num_steps) {
+  const auto time = [&](std::int64_t done) {
+    return grid_time(schedule, options,
+                     looped(schedule, options, static_cast<double>(done) / static_cast<double>(num_steps)));
+  };
+  const bool last = step + 1 == num_steps;
+  StepTimes times;
+  times.t = step == 0 ? 1.0 : time(step);
+  times.s = last ? 0.0 : time(step + 1);
+  times.masked_t = step == 0 ? 1.0 : 1.0 - schedule.alpha(times.t);
+  times.masked_s = last ? 0.0 : 1.0 - schedule.alpha(times.s);
+  return times;
+}
+
+bool stands_still(const StepTimes& times) { return times.masked_t == times.masked_s; }
+
 std::vector<StepTimes> step_times(const CanvasSchema& schema, const DiffusionOptions& diffusion,
                                   const SamplerOptions& options, std::int64_t step) {
   const auto schedules = modality_schedules(schema, diffusion);
   std::vector<StepTimes> times;
   for (std::int64_t role = 0; role < schema.num_roles(); ++role) {
-    times.push_back(times_of(schedules[static_cast<std::size_t>(schema.modality_of(role))], options, step));
+    times.push_back(
+        grid_times(schedules[static_cast<std::size_t>(schema.modality_of(role))], options, step, options.steps));
   }
   return times;
 }

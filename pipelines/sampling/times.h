@@ -21,7 +21,15 @@ double time_of_masked_share(const NoiseSchedule& schedule, double share);
 std::vector<NoiseSchedule> modality_schedules(const CanvasSchema& schema, const DiffusionOptions& diffusion);
 
 // Step i of N ends where the uniform grid has t = 1 - (i+1)/N, and where the cosine grid has masked the share
-// cos(pi/2 (i+1)/N) (MaskGIT section 3.3, arXiv 2202.04200). One entry a role of the schema.
+// cos(pi/2 (i+1)/N) (MaskGIT section 3.3, arXiv 2202.04200). With remdm-loop the grid is gone through to where
+// loop_keep is written before the share loop_on of the steps is left, stands still, and goes on once loop_off is left.
+StepTimes grid_times(const NoiseSchedule& schedule, const SamplerOptions& options, std::int64_t step,
+                     std::int64_t num_steps);
+
+// Whether the step lies in remdm-loop's standstill.
+bool stands_still(const StepTimes& times);
+
+// The times of a step when all roles have all the steps: one entry a role of the schema.
 std::vector<StepTimes> step_times(const CanvasSchema& schema, const DiffusionOptions& diffusion,
                                   const SamplerOptions& options, std::int64_t step);
 

@@ -1,121 +1,148 @@
 #include "pipelines/sampling/unmask.h"
 
-#include <ATen/Parallel.h>
-
+#include <algorithm>
 #include <cmath>
 
-#include "pipelines/sampling/draw.h"
+#include "pipelines/sampling/remask.h"
+#include "pipelines/sampling/score.h"
 
 namespace palimpsest {
 
 namespace {
 
-// A masked position of the view, taken apart.
-struct Place {
-  std::int64_t index = 0;     // in the view's M
-  std::int64_t position = 0;  // flat
-  std::int64_t row = 0, column = 0;
-  std::int64_t role = 0;
+std::size_t cell_of(const StepView& view, const Spot& spot) {
+  return static_cast<std::size_t>(spot.row * view.schema.num_roles() + spot.role);
+}
+
+// How many of a role's `masked` positions are written when `again` others are masked in the same step.
+std::int64_t count_to_write(const RoleStep& now, std::int64_t masked, std::int64_t again) {
+  if (now.last()) return masked;
+  const auto left = static_cast<std::int64_t>(std::floor(now.planned * now.times.masked_s + 1e-9));
+  return std::clamp<std::int64_t>(masked + again - left, 0, masked);
+}
+
+// The members in the order of their scores, the greatest first; ties as they stand in the row.
+std::vector<std::size_t> ranked(std::vector<std::size_t> members, const std::vector<double>& score) {
+  std::sort(members.begin(), members.end(),
+            [&](std::size_t a, std::size_t b) { return score[a] != score[b] ? score[a] > score[b] : a < b; });
+  return members;
+}
+
+Decision with_writes(RemaskPlan plan, std::vector<Write> writes) {
+  return {std::move(writes), std::move(plan.mask_again), std::move(plan.edits)};
+}
+
+// What may be written, scored. Ids are drawn everywhere only where their probability is the score.
+struct Candidates {
+  std::vector<Spot> spots;
+  std::vector<Write> writes;
+  std::vector<double> score;
 };
 
-std::vector<Place> places(const StepView& view) {
-  const std::int64_t* position_M = view.position_M.const_data_ptr<std::int64_t>();
-  const at::Tensor role_BL = view.canvas.role_BL.contiguous();
-  const std::int64_t* roles = role_BL.const_data_ptr<std::int64_t>();
-  const std::int64_t length = view.canvas.length();
-  std::vector<Place> result;
-  for (std::int64_t index = 0; index < view.position_M.numel(); ++index) {
-    const std::int64_t position = position_M[index];
-    result.push_back({index, position, position / length, position % length, roles[position]});
+Candidates make_candidates(const StepView& view, const SamplerOptions& options, UnmaskKind kind) {
+  Candidates result;
+  result.spots = spots(view, view.position_M);
+  if (kind == UnmaskKind::kConfidence) result.writes = draw_writes(view, result.spots, options);
+  result.score = scores(kind, view, result.spots, result.writes);
+  return result;
+}
+
+std::vector<Write> writes_of(const StepView& view, const SamplerOptions& options, const Candidates& candidates,
+                             const std::vector<std::size_t>& chosen) {
+  if (candidates.writes.empty()) {
+    std::vector<Spot> at;
+    for (const std::size_t index : chosen) at.push_back(candidates.spots[index]);
+    return draw_writes(view, at, options);
   }
-  return result;
-}
-
-std::vector<DrawOptions> role_draws(const StepView& view, const SamplerOptions& options) {
-  std::vector<DrawOptions> result;
-  for (const Role& role : view.schema.roles()) result.push_back(options.draw(role.name));
-  return result;
-}
-
-double uniform_at(const StepView& view, const Place& place, std::string_view stream) {
-  return view.keys[static_cast<std::size_t>(place.row)]
-      .fold(stream)
-      .fold(static_cast<std::uint64_t>(view.step))
-      .uniform(static_cast<std::uint64_t>(place.column));
-}
-
-// A draw at each of the places, in their order.
-std::vector<Write> draw_writes(const StepView& view, const std::vector<Place>& at, const SamplerOptions& options) {
-  const auto draws = role_draws(view, options);
-  const auto size = static_cast<std::size_t>(view.log_prob_MV.size(1));
-  const float* log_probs = view.log_prob_MV.const_data_ptr<float>();
-  std::vector<Write> writes(at.size());
-  at::parallel_for(0, static_cast<std::int64_t>(at.size()), 16, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      const Place& place = at[i];
-      const std::span<const float> log_prob_V(log_probs + static_cast<std::size_t>(place.index) * size, size);
-      const Draw draw = draw_id(log_prob_V, draws[static_cast<std::size_t>(place.role)], uniform_at(view, place, "id"));
-      writes[i] = {place.position, draw.id, draw.log_prob};
-    }
-  });
+  std::vector<Write> writes;
+  for (const std::size_t index : chosen) writes.push_back(candidates.writes[index]);
   return writes;
 }
 
-double gumbel(double uniform) { return -std::log(-std::log(uniform)); }
-
-// How many of a role's `masked` positions are written in this step.
-std::int64_t count_to_write(const StepView& view, const Place& place, std::int64_t masked) {
-  if (view.last()) return masked;
-  const double planned = view.planned_BR.const_data_ptr<double>()[place.row * view.schema.num_roles() + place.role];
-  const double masked_s = view.times[static_cast<std::size_t>(place.role)].masked_s;
-  const auto left = static_cast<std::int64_t>(std::floor(planned * masked_s + 1e-9));
-  return std::max<std::int64_t>(0, masked - left);
-}
-
-struct Choice {
-  std::size_t index;  // in writes
-  double confidence;
-};
-
-bool surer(const Choice& a, const Choice& b) {
-  return a.confidence != b.confidence ? a.confidence > b.confidence : a.index < b.index;
+void add_noise(const StepView& view, const std::vector<Spot>& spots, double choice_noise, std::vector<double>& score) {
+  for (std::size_t i = 0; i < spots.size(); ++i) {
+    const RoleStep& now = view.at(spots[i].row, spots[i].role);
+    const double progress = static_cast<double>(now.step + 1) / static_cast<double>(now.num_steps);
+    const double noise = choice_noise * (1.0 - progress);
+    if (noise != 0) score[i] += noise * gumbel(uniform_at(view, spots[i], "choice"));
+  }
 }
 
 }  // namespace
 
-Decision ConfidencePolicy::decide(const StepView& view) const {
-  const auto all = places(view);
-  const auto writes = draw_writes(view, all, options_);
-  const double progress = static_cast<double>(view.step + 1) / static_cast<double>(view.num_steps);
-  const double noise = options_.choice_noise * (1.0 - progress);
-  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Choice>> groups;  // by row and role
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const double jitter = noise == 0 ? 0 : noise * gumbel(uniform_at(view, all[i], "choice"));
-    groups[{all[i].row, all[i].role}].push_back({i, writes[i].log_prob + jitter});
+Decision AncestralPolicy::decide(const StepView& view) const {
+  RemaskPlan plan = plan_remask(view, options_.remask);
+  std::vector<Spot> leaving;
+  for (const Spot& spot : spots(view, view.position_M)) {
+    const RoleStep& now = view.at(spot.row, spot.role);
+    const double stay = stay_probability(now.times, plan.sigma[cell_of(view, spot)]);
+    if (now.last() || uniform_at(view, spot, "unmask") >= stay) leaving.push_back(spot);
   }
-  Decision decision;
-  for (auto& [key, choices] : groups) {
-    std::sort(choices.begin(), choices.end(), surer);
-    const auto count = count_to_write(view, all[choices.front().index], static_cast<std::int64_t>(choices.size()));
-    for (std::int64_t i = 0; i < count; ++i) {
-      decision.writes.push_back(writes[choices[static_cast<std::size_t>(i)].index]);
-    }
-  }
-  return decision;
+  return with_writes(std::move(plan), draw_writes(view, leaving, options_));
 }
 
-Decision AncestralPolicy::decide(const StepView& view) const {
-  std::vector<Place> leaving;
-  for (const Place& place : places(view)) {
-    const StepTimes& times = view.times[static_cast<std::size_t>(place.role)];
-    if (view.last() || uniform_at(view, place, "unmask") >= times.masked_s / times.masked_t) leaving.push_back(place);
+Decision OrderedPolicy::decide(const StepView& view) const {
+  RemaskPlan plan = plan_remask(view, options_.remask);
+  const Candidates candidates = make_candidates(view, options_, options_.unmask);
+  auto score = candidates.score;
+  if (takes_noise(options_.unmask)) add_noise(view, candidates.spots, options_.choice_noise, score);
+  std::vector<std::size_t> chosen;
+  for (const auto& [key, members] : by_role(candidates.spots)) {
+    const std::size_t cell = cell_of(view, candidates.spots[members.front()]);
+    const auto masked = static_cast<std::int64_t>(members.size());
+    const auto order = ranked(members, score);
+    chosen.insert(chosen.end(), order.begin(),
+                  order.begin() + count_to_write(view.pace[cell], masked, plan.count[cell]));
   }
-  return {draw_writes(view, leaving, options_), {}};
+  return with_writes(std::move(plan), writes_of(view, options_, candidates, chosen));
+}
+
+namespace {
+
+// How many of the ranked members have a score above the threshold's logarithm.
+std::size_t count_sure(const std::vector<std::size_t>& order, const std::vector<double>& score, double threshold) {
+  std::size_t count = 0;
+  while (count < order.size() && std::exp(score[order[count]]) > threshold) ++count;
+  return count;
+}
+
+// How many of the members, the least entropy first, may be written as though they were independent: the sum of the
+// entropies less the greatest bounds what they share.
+std::size_t count_independent(const std::vector<std::size_t>& order, const std::vector<double>& score, double bound) {
+  std::size_t count = 0;
+  double others = 0;  // the greatest is the last
+  while (count < order.size() && others <= bound) others -= score[order[count++]];
+  return count;
+}
+
+}  // namespace
+
+Decision AdaptivePolicy::decide(const StepView& view) const {
+  RemaskPlan plan = plan_remask(view, options_.remask);
+  const bool by_threshold = options_.unmask == UnmaskKind::kThreshold;
+  const Candidates candidates =
+      make_candidates(view, options_, by_threshold ? UnmaskKind::kConfidence : UnmaskKind::kEntropy);
+  std::vector<std::size_t> chosen;
+  for (const auto& [key, members] : by_role(candidates.spots)) {
+    const auto order = ranked(members, candidates.score);
+    std::size_t count = by_threshold ? count_sure(order, candidates.score, options_.threshold)
+                                     : count_independent(order, candidates.score, options_.entropy_bound);
+    count = view.at(key.first, key.second).last() ? order.size() : std::max<std::size_t>(count, 1);
+    chosen.insert(chosen.end(), order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  return with_writes(std::move(plan), writes_of(view, options_, candidates, chosen));
 }
 
 std::unique_ptr<Policy> make_policy(const SamplerOptions& options) {
-  if (options.unmask == UnmaskKind::kAncestral) return std::make_unique<AncestralPolicy>(options);
-  return std::make_unique<ConfidencePolicy>(options);
+  switch (options.unmask) {
+    case UnmaskKind::kAncestral:
+      return std::make_unique<AncestralPolicy>(options);
+    case UnmaskKind::kThreshold:
+    case UnmaskKind::kEntropyBounded:
+      return std::make_unique<AdaptivePolicy>(options);
+    default:
+      return std::make_unique<OrderedPolicy>(options);
+  }
 }
 
 }  // namespace palimpsest

@@ -1,31 +1,48 @@
-// The two ways to choose what is written next: by confidence, and by the reverse process.
+// How a step chooses what is written: by the reverse process, in an order, or as far as the model is sure.
 #pragma once
 
 #include "pipelines/sampling/policy.h"
+#include "pipelines/sampling/spot.h"
 
 namespace palimpsest {
 
-// MaskGIT (arXiv 2202.04200, section 3.2): every masked position draws an id; of each role, the most confident are
-// written until floor(planned * (1 - alpha_s)) are left. Confidence is the log-probability of the drawn id plus
-// choice_noise * (1 - (step+1)/steps) * Gumbel.
-class ConfidencePolicy : public Policy {
+// What all policies here share: the options, and what is masked again beside what is written.
+class RevisingPolicy : public Policy {
  public:
-  explicit ConfidencePolicy(SamplerOptions options) : options_(std::move(options)) {}
-  Decision decide(const StepView& view) const override;
+  explicit RevisingPolicy(SamplerOptions options) : options_(std::move(options)) {}
+  bool revises() const override { return options_.remask.kind != RemaskKind::kNone; }
+  bool reads_written() const override { return options_.remask.kind == RemaskKind::kEdit; }
+  bool needs_quality() const override { return options_.remask.kind == RemaskKind::kQuality; }
 
- private:
+ protected:
   SamplerOptions options_;
 };
 
 // The reverse law t -> s of the absorbing process: a masked position stays masked with probability
-// (1-alpha_s)/(1-alpha_t), and else takes a draw of the model's distribution. MDLM (arXiv 2406.07524).
-class AncestralPolicy : public Policy {
+// (1-alpha_s)/(1-alpha_t), or what ReMDM makes of that, and else takes a draw of the model's distribution.
+class AncestralPolicy : public RevisingPolicy {
  public:
-  explicit AncestralPolicy(SamplerOptions options) : options_(std::move(options)) {}
+  using RevisingPolicy::RevisingPolicy;
   Decision decide(const StepView& view) const override;
+};
 
- private:
-  SamplerOptions options_;
+// MaskGIT (arXiv 2202.04200, section 3.2) and its kin: every masked position of a role has a score, and the greatest
+// are written until floor(planned * (1 - alpha_s)) positions are left masked. Confidence, margin and entropy have
+// choice_noise * (1 - (step+1)/steps) * Gumbel added, so that the order is drawn by Plackett and Luce's law at that
+// temperature. First-hitting is the random order.
+class OrderedPolicy : public RevisingPolicy {
+ public:
+  using RevisingPolicy::RevisingPolicy;
+  Decision decide(const StepView& view) const override;
+};
+
+// As many positions of a role as the model is sure of, at least one a step and all in the last. Threshold: drawn ids
+// more probable than tau, else the most probable one (Fast-dLLM, arXiv 2505.22618). Entropy-bounded: the least
+// entropies H while their sum less the greatest of them is at most gamma (EB, arXiv 2505.24857).
+class AdaptivePolicy : public RevisingPolicy {
+ public:
+  using RevisingPolicy::RevisingPolicy;
+  Decision decide(const StepView& view) const override;
 };
 
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
@@ -46,6 +47,11 @@ inline std::vector<Filling> all_fillings(const CanvasSchema& schema) {
   return fillings;
 }
 
+// One fixed role: a line of 4 positions over 3 ids.
+inline CanvasSchema line_schema() {
+  return CanvasSchema({{"line", text_layout(4), false}}, Vocabulary({code_space("text", 3)}));
+}
+
 // The exact conditional p(x_l | what is written and visible) of a joint distribution over fillings.
 class TabulatedDenoiser : public Denoiser {
  public:
@@ -76,16 +82,15 @@ class TabulatedDenoiser : public Denoiser {
 
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override {
     ++calls;
-    const std::int64_t length = noisy.canvas.length();
-    at::Tensor logits_MV = at::full({rows_M.numel(), vocabulary_size()}, 3.0, at::kFloat);  // illegal ids look likely
-    const at::Tensor seen_BL = noisy.canvas.tokens_BL.masked_fill(noisy.canvas.visible_BL.logical_not(), kMaskId);
+    const std::int64_t length = noisy.canvas.length(), size = vocabulary_size();
+    at::Tensor logits_MV = at::empty({rows_M.numel(), size}, at::kFloat);
+    const at::Tensor seen_BL =
+        noisy.canvas.tokens_BL.masked_fill(noisy.canvas.visible_BL.logical_not(), kMaskId).contiguous();
     for (std::int64_t m = 0; m < rows_M.numel(); ++m) {
-      const std::int64_t flat = rows_M[m].item<std::int64_t>();
-      if (m > 0 && flat == rows_M[0].item<std::int64_t>()) break;  // padding
+      const std::int64_t flat = rows_M.const_data_ptr<std::int64_t>()[m];
       const std::int64_t* row = seen_BL.const_data_ptr<std::int64_t>() + flat / length * length;
-      for (const auto& [id, p] : cached(Filling(row, row + length), flat % length)) {
-        logits_MV.mutable_data_ptr<float>()[m * vocabulary_size() + id] = static_cast<float>(std::log(p) + 1.5);
-      }
+      const std::vector<float>& known_V = cached(row, length, flat % length);
+      std::copy(known_V.begin(), known_V.end(), logits_MV.mutable_data_ptr<float>() + m * size);
     }
     return logits_MV;
   }
@@ -100,16 +105,25 @@ class TabulatedDenoiser : public Denoiser {
     }
     return true;
   }
-  const std::map<std::int64_t, double>& cached(const Filling& written, std::int64_t position) {
-    auto& entry = cache_[{written, position}];
-    if (entry.empty()) entry = conditional(written, position);
-    return entry;
+  // Logits of one position; illegal ids look likely.
+  const std::vector<float>& cached(const std::int64_t* row, std::int64_t length, std::int64_t position) {
+    TORCH_CHECK(vocabulary_size() <= 32 && length <= 8, "TabulatedDenoiser: too large a world");
+    std::int64_t code = position;
+    for (std::int64_t l = 0; l < length; ++l) code = code * 32 + row[l];
+    std::vector<float>& logits_V = cache_[code];
+    if (!logits_V.empty()) return logits_V;
+    logits_V.assign(static_cast<std::size_t>(vocabulary_size()), 3.0f);
+    for (const std::int64_t id : legal_ids(schema_, position)) logits_V[static_cast<std::size_t>(id)] = -100.0f;
+    for (const auto& [id, p] : conditional(Filling(row, row + length), position)) {
+      logits_V[static_cast<std::size_t>(id)] = static_cast<float>(std::log(p) + 1.5);
+    }
+    return logits_V;
   }
 
   CanvasSchema schema_;
   std::vector<Filling> fillings_;
   std::vector<double> probabilities_;
-  std::map<std::pair<Filling, std::int64_t>, std::map<std::int64_t, double>> cache_;
+  std::unordered_map<std::int64_t, std::vector<float>> cache_;
 };
 
 // Rows of a canvas that are all to be written.

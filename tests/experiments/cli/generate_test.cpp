@@ -67,6 +67,19 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("guidance"), 2.0);
 }
 
+TEST_F(Generate, ReachesThePoliciesByFlagsAndKeys) {
+  for (const char* arguments :
+       {"--unmask halton --remask remdm-cap --remask-rate 0.2 --guidance-schedule linear",
+        "sampler.unmask=ancestral sampler.remask=forward-backward sampler.min_p=0.05 sampler.roles.picture.block=2",
+        "--unmask entropy-bounded --entropy-bound 0.5 --repetition-penalty 1.2 sampler.roles.picture.forbid=[0,1]",
+        "--joint sequential --joint-order picture --unmask margin --steps 4"}) {
+    const Outcome outcome =
+        generate(scratch, std::string("--want picture,speech --given caption=red --out out --json ") + arguments);
+    ASSERT_EQ(outcome.code, 0) << arguments << outcome.err;
+    EXPECT_EQ(nlohmann::json::parse(outcome.out).at("files").size(), 2u) << arguments;
+  }
+}
+
 TEST_F(Generate, FillsAHoleAndReadsFiles) {
   scratch.write("words.txt", "a dog\n");
   const CommandOutcome outcome =
@@ -97,6 +110,13 @@ TEST_F(Generate, RefusesWrongInputByName) {
   expect_refused("--want picture --count 0 --out out", "--count: must be at least 1, got 0");
   expect_refused("--want picture --guidance 3 --out out", "--guidance: needs a role that is given whole");
   expect_refused("--want picture --top-p 1.5 --out out", "top_p: must be above 0");
+  expect_refused("--want picture --unmask first-hitting --steps 9 --out out", "steps: must be at most one a position");
+  expect_refused("--want picture --unmask threshold --remask remdm-cap --out out",
+                 "remask: remdm-cap cannot be combined");
+  expect_refused("--want picture --unmask confidense --out out", "did you mean 'confidence'");
+  expect_refused("--want picture sampler.roles.picture.allow=[99] --out out",
+                 "roles.picture.allow: must be ids from 0");
+  expect_refused("--want picture,caption --joint sequential --steps 1 --out out", "steps: must leave role");
   expect_refused("--want picture sampler.stepz=3 --out out", "did you mean 'steps'");
   expect_refused("--want picture training.steps=3 --out out", "only sampler.KEY=VALUE");
   expect_refused("--given picture=apple.png --hole picture=0.5,0,0.5,1 --out out", "a hole is top,left,bottom,right");

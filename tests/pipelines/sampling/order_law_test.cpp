@@ -1,0 +1,208 @@
+// Policies that choose an order, or as much as the model is sure of, follow their own laws, enumerated.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "pipelines/sampling/score.h"
+#include "tests/pipelines/sampling/laws.h"
+
+namespace palimpsest::test {
+namespace {
+
+double entropy(const std::map<std::int64_t, double>& distribution) {
+  double sum = 0;
+  for (const auto& [id, p] : distribution) sum -= p > 0 ? p * std::log(p) : 0;
+  return sum;
+}
+
+double margin(const std::map<std::int64_t, double>& distribution) {
+  std::vector<double> p{0, 0};
+  for (const auto& [id, probability] : distribution) p.push_back(probability);
+  std::sort(p.rbegin(), p.rend());
+  return p[0] - p[1];
+}
+
+std::vector<double> expected_scores(UnmaskKind kind, const Masks& masks) {
+  const std::vector<double> halton{-3, -1, 0, -2};  // of 4 in a line: 2, 1, 3, 0 by van der Corput's sequence
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < masks.positions.size(); ++i) {
+    switch (kind) {
+      case UnmaskKind::kConfidence:
+        scores.push_back(std::log(masks.probability(i)));
+        break;
+      case UnmaskKind::kMargin:
+        scores.push_back(margin(masks.conditionals[i]));
+        break;
+      case UnmaskKind::kEntropy:
+        scores.push_back(-entropy(masks.conditionals[i]));
+        break;
+      case UnmaskKind::kHalton:
+        scores.push_back(halton[static_cast<std::size_t>(masks.positions[i])]);
+        break;
+      default:
+        scores.push_back(0);
+    }
+  }
+  return scores;
+}
+
+struct OrderCase {
+  UnmaskKind kind;
+  std::int64_t steps;
+  double choice_noise;
+};
+
+SamplerOptions ordered(const OrderCase& order) {
+  SamplerOptions options;
+  options.unmask = order.kind;
+  options.steps = order.steps;
+  options.choice_noise = order.choice_noise;
+  options.grid = TimeGridKind::kUniform;
+  return options;
+}
+
+Law order_law(const World& world, const SamplerOptions& options) {
+  return enumerate(world.schema, options.steps, [&](const Filling& before, std::int64_t step) {
+    const double left = 1 - static_cast<double>(step + 1) / static_cast<double>(options.steps);  // linear schedule
+    const Choice choice = [&](const Masks& masks, std::int64_t) {
+      const auto masked = static_cast<std::int64_t>(masks.positions.size());
+      const auto stay = static_cast<std::int64_t>(4 * left + 1e-9);
+      const double noise = options.unmask == UnmaskKind::kRandom         ? 1
+                           : options.unmask == UnmaskKind::kFirstHitting ? 1
+                           : options.unmask == UnmaskKind::kHalton       ? 0
+                                                                         : options.choice_noise * left;
+      return first_of(expected_scores(options.unmask, masks), std::max<std::int64_t>(0, masked - stay), noise);
+    };
+    return chosen_step(*world.denoiser, world.schema, before, step, choice);
+  });
+}
+
+class OrderLaw : public testing::TestWithParam<OrderCase> {};
+
+TEST_P(OrderLaw, FollowsItsEnumeratedLaw) {
+  const World world(line_schema());
+  const SamplerOptions options = ordered(GetParam());
+  expect_samples(world, options, order_law(world, options), 60'000);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, OrderLaw,
+    testing::Values(OrderCase{UnmaskKind::kConfidence, 1, 1}, OrderCase{UnmaskKind::kConfidence, 2, 0},
+                    OrderCase{UnmaskKind::kConfidence, 2, 0.5}, OrderCase{UnmaskKind::kConfidence, 4, 1},
+                    OrderCase{UnmaskKind::kConfidence, 16, 1}, OrderCase{UnmaskKind::kMargin, 2, 0},
+                    OrderCase{UnmaskKind::kMargin, 4, 0.3}, OrderCase{UnmaskKind::kEntropy, 2, 0},
+                    OrderCase{UnmaskKind::kEntropy, 4, 0.5}, OrderCase{UnmaskKind::kRandom, 2, 1},
+                    OrderCase{UnmaskKind::kRandom, 3, 1}, OrderCase{UnmaskKind::kHalton, 2, 1},
+                    OrderCase{UnmaskKind::kHalton, 4, 1}, OrderCase{UnmaskKind::kFirstHitting, 2, 1},
+                    OrderCase{UnmaskKind::kFirstHitting, 3, 1}));
+
+// Random order, one at a time, is exact too; a whole canvas at once is the product of the marginals.
+TEST(OrderLaw, OneAtATimeInAnOrderThatDoesNotLookIsTheJoint) {
+  const World world(line_schema());
+  for (const UnmaskKind kind : {UnmaskKind::kRandom, UnmaskKind::kHalton}) {
+    const Law law = order_law(world, ordered({kind, 4, 0}));
+    for (const auto& [filling, probability] : world.joint()) EXPECT_NEAR(law.at(filling), probability, 1e-12);
+  }
+}
+
+SamplerOptions adaptive(UnmaskKind kind, std::int64_t steps, double level) {
+  SamplerOptions options;
+  options.unmask = kind;
+  options.steps = steps;
+  (kind == UnmaskKind::kThreshold ? options.threshold : options.entropy_bound) = level;
+  return options;
+}
+
+// As many of the order as the policy takes.
+std::int64_t count_taken(const SamplerOptions& options, const Masks& masks, const std::vector<double>& scores,
+                         bool last) {
+  std::vector<double> sorted = scores;
+  std::sort(sorted.rbegin(), sorted.rend());
+  const auto all = static_cast<std::int64_t>(masks.positions.size());
+  if (last || all == 0) return all;
+  std::int64_t count = 0;
+  if (options.unmask == UnmaskKind::kThreshold) {
+    while (count < all && std::exp(sorted[static_cast<std::size_t>(count)]) > options.threshold) ++count;
+    return std::max<std::int64_t>(1, count);
+  }
+  for (std::int64_t k = 1; k <= all; ++k) {
+    double sum = 0, greatest = 0;
+    for (std::int64_t i = 0; i < k; ++i) {
+      sum -= sorted[static_cast<std::size_t>(i)];
+      greatest = std::max(greatest, -sorted[static_cast<std::size_t>(i)]);
+    }
+    if (sum - greatest <= options.entropy_bound + 1e-12) count = k;
+  }
+  return count;
+}
+
+Law adaptive_law(const World& world, const SamplerOptions& options) {
+  const UnmaskKind kind = options.unmask == UnmaskKind::kThreshold ? UnmaskKind::kConfidence : UnmaskKind::kEntropy;
+  return enumerate(world.schema, options.steps, [&](const Filling& before, std::int64_t step) {
+    const Choice choice = [&](const Masks& masks, std::int64_t) {
+      const auto scores = expected_scores(kind, masks);
+      return first_of(scores, count_taken(options, masks, scores, step + 1 == options.steps), 0);
+    };
+    return chosen_step(*world.denoiser, world.schema, before, step, choice);
+  });
+}
+
+class AdaptiveLaw : public testing::TestWithParam<std::tuple<UnmaskKind, std::int64_t, double>> {};
+
+TEST_P(AdaptiveLaw, FollowsItsEnumeratedLaw) {
+  const World world(line_schema());
+  const auto [kind, steps, level] = GetParam();
+  const SamplerOptions options = adaptive(kind, steps, level);
+  expect_samples(world, options, adaptive_law(world, options), 60'000);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Levels, AdaptiveLaw,
+    testing::Values(std::tuple{UnmaskKind::kThreshold, 4, 0.0}, std::tuple{UnmaskKind::kThreshold, 4, 0.6},
+                    std::tuple{UnmaskKind::kThreshold, 2, 0.7}, std::tuple{UnmaskKind::kThreshold, 4, 1.0},
+                    std::tuple{UnmaskKind::kEntropyBounded, 4, 0.0}, std::tuple{UnmaskKind::kEntropyBounded, 4, 0.9},
+                    std::tuple{UnmaskKind::kEntropyBounded, 3, 0.7},
+                    std::tuple{UnmaskKind::kEntropyBounded, 4, 100.0}));
+
+// Number of steps in which anything was written, and the most positions of a step.
+std::pair<std::int64_t, std::int64_t> spread_of(const SamplerOptions& options) {
+  const World world(line_schema());
+  const Trace trace =
+      Sampler(world.model(64), options).run(blank_canvas(world.schema, 64), sample_keys(2, 0, 64)).trace;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> count;  // by step and row
+  std::set<std::int64_t> steps;
+  std::int64_t most = 0;
+  for (const TraceEvent& event : trace.events) {
+    steps.insert(event.step);
+    most = std::max(most, ++count[{event.step, event.row}]);
+  }
+  return {static_cast<std::int64_t>(steps.size()), most};
+}
+
+TEST(AdaptiveLaw, ThresholdZeroWritesAllAtOnceAndOneWritesOneAStep) {
+  EXPECT_EQ(spread_of(adaptive(UnmaskKind::kThreshold, 4, 0.0)), std::pair(std::int64_t{1}, std::int64_t{4}));
+  EXPECT_EQ(spread_of(adaptive(UnmaskKind::kThreshold, 4, 1.0)), std::pair(std::int64_t{4}, std::int64_t{1}));
+  EXPECT_EQ(spread_of(adaptive(UnmaskKind::kEntropyBounded, 4, 100.0)), std::pair(std::int64_t{1}, std::int64_t{4}));
+  EXPECT_EQ(spread_of(adaptive(UnmaskKind::kEntropyBounded, 4, 0.0)), std::pair(std::int64_t{4}, std::int64_t{1}));
+}
+
+TEST(Halton, SpreadsOverAGridAndGoesCoarseToFine) {
+  EXPECT_EQ(halton_ranks_N(text_layout(4).coordinates_LA), (std::vector<std::int64_t>{3, 1, 0, 2}));
+  const auto ranks = halton_ranks_N(grid_layout(8, 8).coordinates_LA);
+  std::vector<std::int64_t> sorted = ranks;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::int64_t> all(64);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(sorted, all);
+  std::map<std::int64_t, int> quarters;  // of the first 16: every quarter of the picture has its share
+  for (std::int64_t n = 0; n < 64; ++n) {
+    if (ranks[static_cast<std::size_t>(n)] < 16) ++quarters[n / 32 * 2 + n % 8 / 4];
+  }
+  for (const auto& [quarter, count] : quarters) EXPECT_NEAR(count, 4, 1) << quarter;
+  EXPECT_EQ(quarters.size(), 4u);
+  const auto frames = halton_ranks_N(frame_layout(3, 2).coordinates_LA);
+  for (std::size_t n = 0; n < 6; n += 2) EXPECT_LT(frames[n], frames[n + 1]) << "the first codebook goes first";
+}
+
+}  // namespace
+}  // namespace palimpsest::test
