@@ -41,7 +41,8 @@ Query picture_query(const BenchGenerateOptions& options, const Model& model) {
   return query;
 }
 
-double generation_seconds(const Model& model, const Sampler& sampler, const Query& query, const BenchGenerateOptions& options) {
+double generation_seconds(const Model& model, const Sampler& sampler, const Query& query,
+                          const BenchGenerateOptions& options) {
   const Stopwatch watch;
   const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
   const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
