@@ -37,6 +37,7 @@ class Demo : public testing::Test {
                      "[canvas.roles.caption]\nbound = 80\n[canvas.roles.picture]\nbound = 4\n"
                      "[canvas.roles.speech]\nbound = 160\n"
                      "[backbone]\nwidth = 16\nlayers = 1\nheads = 2\nkey_value_heads = 2\n"
+                     "digits = { image = [4, 4], audio = [4, 4] }\n"
                      "[training]\nbatch = 4\nwarmup_steps = 0\ncheckpoint_every = 1000000\n"
                      "[sampler]\nsteps = 2\n" +
                      tokenizer_tables());

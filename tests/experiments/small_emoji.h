@@ -42,6 +42,7 @@ inline std::string small_tokenizer_settings() {
 inline std::string small_training_settings() {
   return " canvas.roles.caption.bound=80 canvas.roles.picture.bound=4 canvas.roles.speech.bound=160"
          " backbone.width=16 backbone.layers=1 backbone.heads=2 backbone.key_value_heads=2"
+         " backbone.digits.image=[4,4] backbone.digits.audio=[4,4]"
          " training.batch=4 training.warmup_steps=1 data.validation_rows=4";
 }
 

@@ -8,7 +8,7 @@ namespace palimpsest {
 namespace {
 
 constexpr std::int64_t kDocuments = 512;
-const RandomKey kKey = RandomKey::root(11);
+const RandomKey kCorruptionKey = RandomKey::root(11);
 
 struct Noised {
   CanvasSchema schema = test::small_schema();
@@ -19,7 +19,7 @@ struct Noised {
 Noised noised(const DiffusionOptions& options, std::int64_t documents = kDocuments) {
   Noised result;
   result.clean = build_canvas(result.schema, test::random_documents(result.schema, documents, 3));
-  result.noisy = corrupt(result.clean, result.schema, options, kKey, test::indices(0, documents), 64);
+  result.noisy = corrupt(result.clean, result.schema, options, kCorruptionKey, test::indices(0, documents), 64);
   return result;
 }
 
@@ -108,12 +108,12 @@ TEST(Corrupt, HidesGivenRolesWhole) {
 
 TEST(Corrupt, LeavesFrozenAndAbsentRolesAlone) {
   const CanvasSchema schema = test::small_schema();
-  Document document = test::random_document(schema, kKey, "speech");
+  Document document = test::random_document(schema, kCorruptionKey, "speech");
   document.roles["caption"].frozen = true;
   const TokenCanvas clean = build_canvas(schema, {document});
   DiffusionOptions options;
   options.conditional = 0;
-  const NoisyCanvas noisy = corrupt(clean, schema, options, kKey, {0}, 1);
+  const NoisyCanvas noisy = corrupt(clean, schema, options, kCorruptionKey, {0}, 1);
   const Span &caption = clean.spans[0], &picture = clean.spans[1], &speech = clean.spans[2];
   EXPECT_TRUE(span_of(noisy.canvas.tokens_BL, caption).equal(span_of(clean.tokens_BL, caption)));
   EXPECT_TRUE(span_of(noisy.t_BL, caption).eq(0).all().item<bool>());
@@ -124,7 +124,7 @@ TEST(Corrupt, LeavesFrozenAndAbsentRolesAlone) {
 
 TEST(Corrupt, DependsOnTheGlobalIndexAlone) {
   const Noised n = noised({}, 96);
-  const NoisyCanvas part = corrupt(n.clean.slice_rows(40, 20), n.schema, {}, kKey, test::indices(40, 20), 64);
+  const NoisyCanvas part = corrupt(n.clean.slice_rows(40, 20), n.schema, {}, kCorruptionKey, test::indices(40, 20), 64);
   EXPECT_TRUE(part.canvas.tokens_BL.equal(n.noisy.canvas.tokens_BL.slice(0, 40, 60)));
   EXPECT_TRUE(part.t_BL.equal(n.noisy.t_BL.slice(0, 40, 60)));
   EXPECT_TRUE(part.canvas.visible_BL.equal(n.noisy.canvas.visible_BL.slice(0, 40, 60)));
@@ -136,8 +136,8 @@ TEST(Corrupt, PackedDocumentsGetTheNoiseTheyGetAlone) {
   const TokenCanvas alone = build_canvas(schema, documents),
                     packed = pack_canvas(schema, documents, 3 * schema.length());
   ASSERT_LT(packed.rows(), alone.rows());
-  const NoisyCanvas noisy_alone = corrupt(alone, schema, {}, kKey, test::indices(0, 6), 6);
-  const NoisyCanvas noisy_packed = corrupt(packed, schema, {}, kKey, test::indices(0, 6), 6);
+  const NoisyCanvas noisy_alone = corrupt(alone, schema, {}, kCorruptionKey, test::indices(0, 6), 6);
+  const NoisyCanvas noisy_packed = corrupt(packed, schema, {}, kCorruptionKey, test::indices(0, 6), 6);
   ASSERT_EQ(alone.spans.size(), packed.spans.size());
   for (std::size_t s = 0; s < packed.spans.size(); ++s) {
     Span same = alone.spans[s];
@@ -169,8 +169,8 @@ TEST(Corrupt, DrawsAtTheDefaultsWhatItAlwaysDrew) {
 TEST(Corrupt, RefusesTheWrongNumberOfIndices) {
   const CanvasSchema schema = test::small_schema();
   const TokenCanvas clean = build_canvas(schema, test::random_documents(schema, 2, 1));
-  EXPECT_THROW(corrupt(clean, schema, {}, kKey, {0}, 1), c10::Error);
-  EXPECT_THROW(corrupt(clean, schema, {}, kKey, {0, 1, 2}, 1), c10::Error);
+  EXPECT_THROW(corrupt(clean, schema, {}, kCorruptionKey, {0}, 1), c10::Error);
+  EXPECT_THROW(corrupt(clean, schema, {}, kCorruptionKey, {0, 1, 2}, 1), c10::Error);
 }
 
 }  // namespace

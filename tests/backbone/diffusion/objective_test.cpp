@@ -10,17 +10,17 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::int64_t kIds = 3, kPlaces = 3;
+constexpr std::int64_t kFewIds = 3, kPlaces = 3;
 
 CanvasSchema tiny_schema() {
-  return CanvasSchema({{"word", text_layout(kPlaces), false}}, Vocabulary({{"text", {kIds}}}));
+  return CanvasSchema({{"word", text_layout(kPlaces), false}}, Vocabulary({{"text", {kFewIds}}}));
 }
 
 // The exact denoiser of a random joint distribution of three ids: its conditionals, by enumeration. Illegal ids get
 // junk.
 class ExactDenoiser : public Denoiser {
  public:
-  explicit ExactDenoiser(RandomKey key) : joint_(at::softmax(2 * normal(key, {kIds, kIds, kIds}), -1).to(at::kDouble)) {
+  explicit ExactDenoiser(RandomKey key) : joint_(at::softmax(2 * normal(key, {kFewIds, kFewIds, kFewIds}), -1).to(at::kDouble)) {
     joint_ = joint_ / joint_.sum();
   }
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override {
@@ -37,7 +37,7 @@ class ExactDenoiser : public Denoiser {
     }
     return logits_MV;
   }
-  std::int64_t vocabulary_size() const override { return kFirstModalityId + kIds; }
+  std::int64_t vocabulary_size() const override { return kFirstModalityId + kFewIds; }
   double nats(std::int64_t a, std::int64_t b, std::int64_t c) const {
     return -std::log(joint_[a][b][c].item<double>());
   }

@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-const RandomKey kKey = RandomKey::root(41);
+const RandomKey kPairsKey = RandomKey::root(41);
 constexpr std::int64_t kPairs = 4000, kLength = 9;
 
 struct Pairs {
@@ -24,10 +24,10 @@ struct Pairs {
     options.validate();
     std::vector<Document> documents;
     for (std::int64_t i = 0; i < 2 * kPairs; ++i) {
-      documents.push_back(test::random_document(schema, kKey.fold(static_cast<std::uint64_t>(options.sample_of(i)))));
+      documents.push_back(test::random_document(schema, kPairsKey.fold(static_cast<std::uint64_t>(options.sample_of(i)))));
     }
     clean = build_canvas(schema, documents);
-    noisy = corrupt(clean, schema, options, kKey, test::indices(0, 2 * kPairs), 50);
+    noisy = corrupt(clean, schema, options, kPairsKey, test::indices(0, 2 * kPairs), 50);
   }
   at::Tensor of(const at::Tensor& x_BL, std::int64_t twin) const { return x_BL.slice(0, twin, {}, 2); }
 };
@@ -89,10 +89,10 @@ TEST(PairLaw, VariesAsStated) {
 TEST(Pairs, AreTheSameInAnyPartOfABatch) {
   const Pairs pairs(ScheduleKind::kCosine);
   const NoisyCanvas part =
-      corrupt(pairs.clean.slice_rows(7, 4), pairs.schema, pairs.options, kKey, test::indices(7, 4), 50);
+      corrupt(pairs.clean.slice_rows(7, 4), pairs.schema, pairs.options, kPairsKey, test::indices(7, 4), 50);
   EXPECT_TRUE(part.canvas.tokens_BL.equal(pairs.noisy.canvas.tokens_BL.slice(0, 7, 11)));
   EXPECT_TRUE(part.weight_BL.equal(pairs.noisy.weight_BL.slice(0, 7, 11)));
-  EXPECT_THROW(corrupt(pairs.clean.slice_rows(0, 2), pairs.schema, pairs.options, kKey, {0, 1}, 5), c10::Error);
+  EXPECT_THROW(corrupt(pairs.clean.slice_rows(0, 2), pairs.schema, pairs.options, kPairsKey, {0, 1}, 5), c10::Error);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace palimpsest {
 namespace {
 
-const RandomKey kKey = RandomKey::root(31);
+const RandomKey kPatternKey = RandomKey::root(31);
 constexpr int kDraws = 3000;
 
 // A role of its own, with or without some positions that cannot be noised.
@@ -29,7 +29,7 @@ struct Place {
     }
   }
   std::vector<double> ranks(PatternKind kind, const PatternOptions& options, std::uint64_t draw) const {
-    const RandomKey key = kKey.fold(draw);
+    const RandomKey key = kPatternKey.fold(draw);
     const PatternPlaces places{offsets,
                                role.layout.coordinates_LA.data_ptr<std::int32_t>(),
                                &role,
@@ -93,7 +93,7 @@ TEST_P(EveryPatternLaw, LeavesFrozenAndPaddingAlone) {
   DiffusionOptions options;
   options.patterns[enum_name(GetParam())] = {};
   for (const TokenCanvas& clean : {build_canvas(schema, documents), pack_canvas(schema, documents, 50)}) {
-    const NoiseSource source{kKey, test::indices(0, 24), 8, clean.tokens_BL.remainder(3)};
+    const NoiseSource source{kPatternKey, test::indices(0, 24), 8, clean.tokens_BL.remainder(3)};
     const NoisyCanvas noisy = corrupt(clean, schema, options, source);
     const at::Tensor may_BL =
         clean.visible_BL.logical_and(clean.frozen_BL.logical_not()).logical_and(clean.tokens_BL.ne(kMaskId));
@@ -234,7 +234,7 @@ TEST(Patterns, AreMixedByTheirWeights) {
   options.patterns["role"].weight = 3;
   options.patterns["iid"].weight = 1;
   options.patterns["role"].modalities = options.patterns["iid"].modalities = {"image"};
-  const NoisyCanvas noisy = corrupt(clean, schema, options, kKey, test::indices(0, 2000), 8);
+  const NoisyCanvas noisy = corrupt(clean, schema, options, kPatternKey, test::indices(0, 2000), 8);
   double whole = 0, documents = 0;
   for (const Span& span : clean.spans) {
     const at::Tensor masked_L = noisy.masked_BL[span.row].narrow(0, span.begin, span.length);
@@ -253,9 +253,9 @@ TEST(Patterns, IidIsTheDefaultBitForBit) {
   const CanvasSchema schema = test::small_schema();
   const TokenCanvas clean = build_canvas(schema, test::random_documents(schema, 32, 9));
   DiffusionOptions options;
-  const at::Tensor before = corrupt(clean, schema, options, kKey, test::indices(0, 32), 8).canvas.tokens_BL;
+  const at::Tensor before = corrupt(clean, schema, options, kPatternKey, test::indices(0, 32), 8).canvas.tokens_BL;
   options.patterns["iid"] = {};
-  EXPECT_TRUE(corrupt(clean, schema, options, kKey, test::indices(0, 32), 8).canvas.tokens_BL.equal(before));
+  EXPECT_TRUE(corrupt(clean, schema, options, kPatternKey, test::indices(0, 32), 8).canvas.tokens_BL.equal(before));
 }
 
 std::string complaint(const std::string& recipe) {
@@ -263,7 +263,7 @@ std::string complaint(const std::string& recipe) {
     const toml::table table = toml::parse(recipe);
     const auto options = read_options<DiffusionOptions>(table, "recipe.toml", "diffusion");
     const CanvasSchema schema = test::small_schema();
-    corrupt(build_canvas(schema, test::random_documents(schema, 1, 2)), schema, options, kKey, {0}, 1);
+    corrupt(build_canvas(schema, test::random_documents(schema, 1, 2)), schema, options, kPatternKey, {0}, 1);
   } catch (const InputError& error) {
     return error.what();
   }

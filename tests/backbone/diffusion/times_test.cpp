@@ -10,7 +10,7 @@ namespace palimpsest {
 namespace {
 
 constexpr std::int64_t kBlock = 32;
-const RandomKey kKey = RandomKey::root(5).fold("times");
+const RandomKey kTimesKey = RandomKey::root(5).fold("times");
 
 at::Tensor stratified_times_BK(RandomKey key, const std::vector<std::int64_t>& global_indices, std::int64_t block,
                                std::int64_t num_modalities) {
@@ -19,7 +19,7 @@ at::Tensor stratified_times_BK(RandomKey key, const std::vector<std::int64_t>& g
 
 TEST(StratifiedTimes, EachBlockHasOneTimeAStratum) {
   for (const std::int64_t block : {0, 1, 7}) {
-    const at::Tensor times_BK = stratified_times_BK(kKey, test::indices(block * kBlock, kBlock), kBlock, 3);
+    const at::Tensor times_BK = stratified_times_BK(kTimesKey, test::indices(block * kBlock, kBlock), kBlock, 3);
     const at::Tensor strata = std::get<0>(at::sort(at::floor(times_BK * kBlock), 0));
     const at::Tensor expected = at::arange(kBlock, at::kDouble).unsqueeze(1).expand({kBlock, 3});
     EXPECT_TRUE(strata.equal(expected));
@@ -27,16 +27,16 @@ TEST(StratifiedTimes, EachBlockHasOneTimeAStratum) {
 }
 
 TEST(StratifiedTimes, DependOnTheGlobalIndexAlone) {
-  const at::Tensor whole = stratified_times_BK(kKey, test::indices(0, 2 * kBlock), kBlock, 2);
-  const at::Tensor part = stratified_times_BK(kKey, test::indices(13, 5), kBlock, 2);
+  const at::Tensor whole = stratified_times_BK(kTimesKey, test::indices(0, 2 * kBlock), kBlock, 2);
+  const at::Tensor part = stratified_times_BK(kTimesKey, test::indices(13, 5), kBlock, 2);
   EXPECT_TRUE(part.equal(whole.slice(0, 13, 18)));
   EXPECT_TRUE(
-      stratified_times_BK(kKey, {40, 2}, kBlock, 2).equal(whole.index_select(0, at::tensor({40, 2}, at::kLong))));
+      stratified_times_BK(kTimesKey, {40, 2}, kBlock, 2).equal(whole.index_select(0, at::tensor({40, 2}, at::kLong))));
 }
 
 TEST(StratifiedTimes, AreUniformBelowTheStrata) {
   const std::int64_t samples = 256 * kBlock;
-  const at::Tensor times = stratified_times_BK(kKey, test::indices(0, samples), kBlock, 1).select(1, 0);
+  const at::Tensor times = stratified_times_BK(kTimesKey, test::indices(0, samples), kBlock, 1).select(1, 0);
   const at::Tensor within = std::get<0>(at::sort(at::frac(times * kBlock)));
   const double distance = (within - (at::arange(samples, at::kDouble) + 0.5) / samples).abs().max().item<double>();
   EXPECT_LT(distance, 1.63 / std::sqrt(static_cast<double>(samples)));  // Kolmogorov and Smirnov, 1%
@@ -45,7 +45,7 @@ TEST(StratifiedTimes, AreUniformBelowTheStrata) {
 
 TEST(StratifiedTimes, ModalitiesAndNeighboursAreIndependent) {
   const std::int64_t samples = 256 * kBlock;
-  const at::Tensor times_BK = stratified_times_BK(kKey, test::indices(0, samples), kBlock, 2);
+  const at::Tensor times_BK = stratified_times_BK(kTimesKey, test::indices(0, samples), kBlock, 2);
   const double limit = 4 / std::sqrt(static_cast<double>(samples));  // four deviations of a correlation
   EXPECT_LT(std::abs(at::corrcoef(times_BK.t())[0][1].item<double>()), limit);
   const at::Tensor shifted =
@@ -68,7 +68,7 @@ TEST_P(EveryTimesLaw, EachTimeIsUniform) {
   for (const std::int64_t index : {0, 13}) {
     at::Tensor times = at::empty({samples}, at::kDouble);
     for (std::int64_t i = 0; i < samples; ++i) {
-      const RandomKey key = kKey.fold(static_cast<std::uint64_t>(i));
+      const RandomKey key = kTimesKey.fold(static_cast<std::uint64_t>(i));
       times[i] = uniform_times_BK(GetParam().options(), key, {index}, kBlock, 2)[0][1];
     }
     const at::Tensor sorted = std::get<0>(at::sort(times));
@@ -80,7 +80,7 @@ TEST_P(EveryTimesLaw, EachTimeIsUniform) {
 // A modality's time tells of another's, of the same document or of the next, only when they share it.
 TEST_P(EveryTimesLaw, TimesAreSharedAsAskedAndNotOtherwise) {
   const std::int64_t samples = 256 * kBlock;
-  const at::Tensor times_BK = uniform_times_BK(GetParam().options(), kKey, test::indices(0, samples), kBlock, 2);
+  const at::Tensor times_BK = uniform_times_BK(GetParam().options(), kTimesKey, test::indices(0, samples), kBlock, 2);
   const at::Tensor one = times_BK.select(1, 0), other = times_BK.select(1, 1);
   const double limit = 4 / std::sqrt(static_cast<double>(samples));
   const double correlation = at::corrcoef(times_BK.t())[0][1].item<double>();
@@ -101,7 +101,7 @@ TEST_P(EveryTimesLaw, MeansVaryAsStated) {
   const std::int64_t stride = by_batch ? kBlock : 1, count = by_batch ? kBatchesABlock : kBlock, blocks = 400;
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < blocks * count; ++i) indices.push_back(i * stride);
-  const at::Tensor times = uniform_times_BK(GetParam().options(), kKey, indices, kBlock, 1).view({blocks, count});
+  const at::Tensor times = uniform_times_BK(GetParam().options(), kTimesKey, indices, kBlock, 1).view({blocks, count});
   const double variance = times.mean(1).sub(0.5).square().mean().item<double>(), n = static_cast<double>(count);
   const std::map<TimeDraw, double> expected{{TimeDraw::kIndependent, 1 / (12 * n)},
                                             {TimeDraw::kStratified, 1 / (12 * n * n * n)},
@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryTimesLaw,
                                          TimesCase{TimeDraw::kIndependent, TimeCoupling::kBatch}));
 
 TEST(AntitheticTimes, OfAnOddBlockHaveOneThatIsAlone) {
-  const at::Tensor times = uniform_times_BK({.draw = TimeDraw::kAntithetic}, kKey, test::indices(0, 7), 7, 1);
+  const at::Tensor times = uniform_times_BK({.draw = TimeDraw::kAntithetic}, kTimesKey, test::indices(0, 7), 7, 1);
   const at::Tensor sorted = std::get<0>(at::sort(times.flatten()));
   EXPECT_TRUE(
       at::allclose(sorted + sorted.flip(0), at::tensor({1.0, 1.0, 1.0, 2 * sorted[3].item<double>(), 1.0, 1.0, 1.0})));
@@ -135,7 +135,7 @@ TEST(WeighedTimesLaw, KeepTheExpectationWithTheStatedVariance) {
   const int samples = 200'000;
   double weighed = 0, squares = 0, integral = 0, second = 0;
   for (int i = 0; i < samples; ++i) {
-    const WeighedTime drawn = draw_time(density, kKey.uniform(static_cast<std::uint64_t>(i)));
+    const WeighedTime drawn = draw_time(density, kTimesKey.uniform(static_cast<std::uint64_t>(i)));
     weighed += drawn.weight * f(drawn.time) / samples;
     squares += std::pow(drawn.weight * f(drawn.time), 2) / samples;
     const double t = (i + 0.5) / samples, p = density[static_cast<std::size_t>(4 * t)] / 2;  // mean density 2

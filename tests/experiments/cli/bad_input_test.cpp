@@ -128,7 +128,7 @@ TEST_F(BadInput, UnknownNamesSuggestTheNearest) {
 }
 
 TEST_F(BadInput, ShardsOfAnotherTokenizer) {
-  ASSERT_EQ(tiny_->run("train bpe.toml --run ./runs/other tokenizer.options.vocabulary=270").code, 0);
+  ASSERT_EQ(tiny_->run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270").code, 0);
   const std::string places = " tokenizers.caption.path=runs/other/tokenizer tokenizers.title.path=runs/other/tokenizer";
   ASSERT_EQ(tiny_->run("prepare prepare.toml --out strange" + places).code, 0);
   expect_refused("train backbone.toml --run ./runs/new data.directory=strange",

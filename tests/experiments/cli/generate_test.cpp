@@ -73,7 +73,7 @@ TEST_F(Generate, ReachesThePoliciesByFlagsAndKeys) {
         "sampler.unmask=ancestral sampler.remask=forward-backward sampler.min_p=0.05 sampler.roles.picture.block=2",
         "--unmask entropy-bounded --entropy-bound 0.5 --repetition-penalty 1.2 sampler.roles.picture.forbid=[0,1]",
         "--joint sequential --joint-order picture --unmask margin --steps 4"}) {
-    const Outcome outcome =
+    const CommandOutcome outcome =
         generate(scratch, std::string("--want picture,speech --given caption=red --out out --json ") + arguments);
     ASSERT_EQ(outcome.code, 0) << arguments << outcome.err;
     EXPECT_EQ(nlohmann::json::parse(outcome.out).at("files").size(), 2u) << arguments;

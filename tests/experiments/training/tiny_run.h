@@ -46,7 +46,7 @@ class TinyRun {
 
   // Tokenizer and shards, once.
   void make_shards() const {
-    const CommandOutcome trained = run("train bpe.toml --run ./runs/bpe");
+    const CommandOutcome trained = run("train bpe.toml --run ./runs/bpe --export runs/bpe/tokenizer");
     ASSERT_EQ(trained.code, 0) << trained.err;
     const CommandOutcome prepared = run("prepare prepare.toml --out shards");
     ASSERT_EQ(prepared.code, 0) << prepared.err;

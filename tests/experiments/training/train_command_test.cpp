@@ -121,7 +121,7 @@ TEST_F(TrainCommand, MicroBatchesGiveTheLossOfTheWholeBatch) {
 }
 
 TEST_F(TrainCommand, AStrangersTokenizerIsRefusedByName) {
-  ASSERT_EQ(tiny().run("train bpe.toml --run ./runs/other tokenizer.options.vocabulary=270").code, 0);
+  ASSERT_EQ(tiny().run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270").code, 0);
   const CommandOutcome outcome = tiny().run(
       "train backbone.toml --run ./runs/new tokenizers.title.path=runs/other/tokenizer "
       "tokenizers.caption.path=runs/other/tokenizer");
@@ -137,6 +137,22 @@ TEST_F(TrainCommand, ExportsTheAverageInBfloat16) {
   for (const auto& [name, value] : shipped) EXPECT_TRUE(at::equal(value, average.at(name).to(at::kBFloat16))) << name;
   EXPECT_TRUE(std::filesystem::exists(tiny().folder / "shipped/tiny/tokenizers/title/tokenizer.json"));
   EXPECT_FALSE(std::filesystem::exists(tiny().folder / "shipped/tiny/optimizer.safetensors"));
+}
+
+// With rates of next to nothing a step changes nothing: the run still holds what it started from, until it has its own checkpoint.
+TEST_F(TrainCommand, StartsFromAnothersWeights) {
+  const std::string command =
+      "train backbone.toml --run ./runs/second training.start_from=runs/whole training.steps=2 training.warmup_steps=0 "
+      "training.ema=0 training.learning_rate=1e-30 training.muon_learning_rate=1e-30";
+  const CommandOutcome outcome = tiny().run(command);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto first = read_checkpoint(checkpoint_path(run_path("whole"), 20)).average;
+  const auto second = read_checkpoint(checkpoint_path(run_path("second"), 2)).model;
+  for (const auto& [name, value] : first) EXPECT_TRUE(at::equal(value, second.at(name))) << name;
+  const CommandOutcome nowhere = tiny().run("train backbone.toml --run ./runs/third training.start_from=runs/whol");
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_NE(nowhere.err.find("runs/whol"), std::string::npos) << nowhere.err;
+  EXPECT_FALSE(std::filesystem::exists(run_path("third") / "checkpoints"));
 }
 
 TEST_F(TrainCommand, ASignalSavesLeavesWith130AndTheRunGoesOn) {

@@ -11,7 +11,7 @@
 namespace palimpsest::test {
 namespace {
 
-constexpr float kNever = -std::numeric_limits<float>::infinity();
+constexpr float kNeverDrawn = -std::numeric_limits<float>::infinity();
 
 SamplerOptions random_order(std::int64_t steps) {
   SamplerOptions options;
@@ -61,14 +61,14 @@ class EvenPositions : public Constraint {
   void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
     const at::Tensor even_M1 = position_M.remainder(canvas.length()).remainder(2).eq(0).unsqueeze(1);
     at::Tensor others_MV = logits_MV.slice(1, kFirstModalityId + 2);
-    others_MV.masked_fill_(even_M1, kNever);
+    others_MV.masked_fill_(even_M1, kNeverDrawn);
   }
 };
 
 class Nothing : public Constraint {
  public:
   void forbid(const TokenCanvas&, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
-    logits_MV.masked_fill_(position_M.eq(2).unsqueeze(1), kNever);
+    logits_MV.masked_fill_(position_M.eq(2).unsqueeze(1), kNeverDrawn);
   }
 };
 
