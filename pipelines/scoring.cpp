@@ -162,13 +162,15 @@ at::Tensor time_rates_L(const ScoringRows& rows, const DiffusionModel& model, do
   return at::tensor(rates, at::kDouble).index_select(0, rows.schema.modality_L());
 }
 
-// Draw k of any process: the integrand of its bound over s, float64 [B,L]. Every document has the noise of sample k of
-// a block of K.
-at::Tensor process_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const ScoringOptions& options,
-                           std::int64_t k) {
+// Draw k: every document has the noise of sample k of a block of K.
+NoiseSource noise_source(const ScoringRows& rows, const ScoringOptions& options, std::int64_t k) {
   const RandomKey key = RandomKey::root(static_cast<std::uint64_t>(options.seed)).fold("score");
-  const std::vector<std::int64_t> indices(static_cast<std::size_t>(rows.clean.rows()), k);
-  NoisyCanvas noisy = corrupt(rows.clean, rows.schema, drawn_by_root(model), NoiseSource{key, indices, options.times});
+  return {key, std::vector<std::int64_t>(static_cast<std::size_t>(rows.clean.rows()), k), options.times};
+}
+
+// A draw of any process: the integrand of its bound over s, float64 [B,L].
+at::Tensor process_nats_BL(const ScoringRows& rows, const DiffusionModel& model, const NoiseSource& source) {
+  NoisyCanvas noisy = corrupt(rows.clean, rows.schema, drawn_by_root(model), source);
   const at::Tensor wanted_BL = rows.counted_BL.logical_and(noisy.masked_BL);
   at::Tensor nats_BL = at::zeros(wanted_BL.sizes(), at::kDouble);
   const at::Tensor position_M = wanted_BL.reshape({-1}).nonzero().view({-1});
@@ -216,7 +218,7 @@ RowNats estimate(const ScoringRows& rows, const DiffusionModel& model, const Sco
   for (std::int64_t k = 0; k < options.times; ++k) {
     stop_if_interrupted();
     const at::Tensor nats_BL = absorbing ? mask_nats_BL(rows, model, draw_mask(rows.scored_BL[0], options, k))
-                                         : process_nats_BL(rows, model, options, k);
+                                         : process_nats_BL(rows, model, noise_source(rows, options, k));
     result.nats_BL.add_(nats_BL, 1.0 / static_cast<double>(options.times));
     result.group_nats_BGK.select(1, groups.of(k))
         .add_(nats_BL.matmul(modality_LK), 1.0 / static_cast<double>(options.times));
