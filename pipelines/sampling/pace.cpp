@@ -15,13 +15,11 @@ std::int64_t num_blocks(const CanvasSchema& schema, const SamplerOptions& option
   return block == 0 ? 1 : (length + block - 1) / block;
 }
 
-// Positions [begin, end) of a row that the block takes.
-StepRange block_positions(const CanvasSchema& schema, const SamplerOptions& options, std::int64_t role,
-                          std::int64_t index) {
+// Positions of a row that block `index` of `size` positions takes; size 0: the role.
+StepRange block_range(const CanvasSchema& schema, std::int64_t role, std::int64_t size, std::int64_t index) {
   const std::int64_t begin = schema.role_begin(role), length = schema.role(role).length();
-  const std::int64_t block = options.block_of(schema.role(role).name);
-  if (block == 0) return {begin, begin + length};
-  return {begin + index * block, begin + std::min(length, (index + 1) * block)};
+  if (size == 0) return {begin, begin + length};
+  return {begin + index * size, begin + std::min(length, (index + 1) * size)};
 }
 
 // Roles that the row holds, in the joint order: the named ones first, then the others as the canvas has them.
@@ -105,7 +103,7 @@ void check_pace(const CanvasSchema& schema, const SamplerOptions& options, const
       check_role(schema, options, steps, role);
       const std::int64_t blocks = num_blocks(schema, options, role);
       for (std::int64_t block = 0; block < blocks; ++block) {
-        const StepRange positions = block_positions(schema, options, role, block);
+        const StepRange positions = block_range(schema, role, options.block_of(schema.role(role).name), block);
         check_commits(options, schema.role(role).name, part_of(steps, block, blocks).size(),
                       count_open(canvas, row, positions.begin, positions.end));
       }
@@ -142,7 +140,7 @@ RoleStep Pace::turn(const State& state, std::int64_t role, std::int64_t step) co
   if (step < steps.begin || step >= steps.end) return turn;
   const std::int64_t blocks = num_blocks(schema_, options_, role), block = part_at(steps, blocks, step);
   const StepRange own = part_of(steps, block, blocks);
-  const StepRange positions = block_positions(schema_, options_, role, block);
+  const StepRange positions = block_range(schema_, role, options_.block_of(schema_.role(role).name), block);
   turn.active = true;
   turn.begin = positions.begin;
   turn.end = positions.end;

@@ -19,18 +19,18 @@ import time
 # Name of the row -> keys of [sampler] that it sets.
 SAMPLERS = {
     "the checkpoint's own": {},
-    "confidence, 4 steps": {"unmask": "confidence", "steps": 4},
-    "confidence, 16 steps": {"unmask": "confidence", "steps": 16},
-    "ancestral, 16 steps": {"unmask": "ancestral", "steps": 16, "grid": "uniform"},
-    "margin, 16 steps": {"unmask": "margin", "steps": 16, "choice_noise": 0.2},
-    "entropy, 16 steps": {"unmask": "entropy", "steps": 16, "choice_noise": 0.5},
-    "random, 16 steps": {"unmask": "random", "steps": 16},
-    "halton, 16 steps": {"unmask": "halton", "steps": 16},
-    "threshold 0.9, at most 16": {"unmask": "threshold", "threshold": 0.9, "steps": 16},
-    "entropy-bounded 0.5, at most 16": {"unmask": "entropy-bounded", "entropy_bound": 0.5, "steps": 16},
+    "confidence in 4 steps": {"unmask": "confidence", "steps": 4},
+    "confidence in 16 steps": {"unmask": "confidence", "steps": 16},
+    "ancestral in 16 steps": {"unmask": "ancestral", "steps": 16, "grid": "uniform"},
+    "margin in 16 steps": {"unmask": "margin", "steps": 16, "choice_noise": 0.2},
+    "entropy in 16 steps": {"unmask": "entropy", "steps": 16, "choice_noise": 0.5},
+    "random in 16 steps": {"unmask": "random", "steps": 16},
+    "halton in 16 steps": {"unmask": "halton", "steps": 16},
+    "threshold 0.9 in at most 16": {"unmask": "threshold", "threshold": 0.9, "steps": 16},
+    "entropy-bounded 0.5 in at most 16": {"unmask": "entropy-bounded", "entropy_bound": 0.5, "steps": 16},
     "ancestral and remdm-cap 0.1": {"unmask": "ancestral", "steps": 16, "remask": "remdm-cap", "remask_rate": 0.1},
     "ancestral and forward-backward": {"unmask": "ancestral", "steps": 16, "remask": "forward-backward"},
-    "confidence, guidance linear to 3": {"steps": 16, "guidance": 3.0, "guidance_schedule": "linear"},
+    "confidence with guidance linear to 3": {"steps": 16, "guidance": 3.0, "guidance_schedule": "linear"},
 }
 
 
@@ -72,10 +72,12 @@ def main():
     parser.add_argument("--only", help="names of rows, separated by commas")
     parser.add_argument("--json", help="write everything that was measured there")
     options = parser.parse_args()
+    wanted = options.only.split(",") if options.only else list(SAMPLERS)
+    if unknown := [name for name in wanted if name not in SAMPLERS]:
+        parser.error(f"--only: no such row: {unknown[0]}; there are: {', '.join(SAMPLERS)}")
     measured, columns = {}, []
-    for name, keys in SAMPLERS.items():
-        if options.only and name not in options.only.split(","):
-            continue
+    for name in wanted:
+        keys = SAMPLERS[name]
         rows, seconds = evaluate(options, keys)
         if rows is None:
             print(f"{name}: refused for this checkpoint", file=sys.stderr)
