@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "backbone/quality.h"
@@ -99,6 +100,7 @@ StepView Sampler::make_view(const Batch& batch, const Guidance& guidance, std::i
 
 // Decides until nothing is vetoed; what is loses its probability and is drawn anew.
 Decision Sampler::decide(const Batch& batch, StepView& view) const {
+  const std::int64_t* first = view.position_M.const_data_ptr<std::int64_t>();
   for (;;) {
     Decision decision = policy_->decide(view);
     if (!constraint_) return decision;
@@ -106,10 +108,10 @@ Decision Sampler::decide(const Batch& batch, StepView& view) const {
     bool vetoed = false;
     for (const Write& write : decision.writes) {
       if (!constraint_->vetoes(batch.canvas, write)) continue;
-      const at::Tensor which_1 = view.position_M.eq(write.position).nonzero().view({-1});
-      at::Tensor row_V = view.log_prob_MV[which_1.item<std::int64_t>()];
+      const std::int64_t index = std::lower_bound(first, first + view.position_M.numel(), write.position) - first;
+      at::Tensor row_V = view.log_prob_MV[index];
       row_V[write.id].fill_(-std::numeric_limits<float>::infinity());
-      require_an_id(batch.schema, batch.canvas, view.position_M.index_select(0, which_1), row_V.unsqueeze(0));
+      require_an_id(batch.schema, batch.canvas, view.position_M.narrow(0, index, 1), row_V.unsqueeze(0));
       row_V.copy_(at::log_softmax(row_V, 0));
       ++view.redraws[write.position];
       vetoed = true;

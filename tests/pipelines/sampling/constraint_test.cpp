@@ -114,7 +114,7 @@ class Refusal : public Constraint {
 
 TEST(Veto, IsNeverWrittenAndTheRestFollowsTheLaw) {
   const World world(line_schema());
-  const std::int64_t rows = 60'000;
+  const std::int64_t rows = 20'000;
   const auto result = constrained(world, random_order(4), std::make_shared<NoTwins>(), rows);
   std::map<Filling, std::int64_t> counts;
   for (std::int64_t row = 0; row < rows; ++row) ++counts[row_of(result.canvas.tokens_BL, row)];
