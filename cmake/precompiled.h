@@ -1,5 +1,5 @@
-// Headers that nearly every source needs and that change only with a library's version. Kept small: every source pays for
-// loading it (2 s with all of ATen; <torch/torch.h> would cost 10 s).
+// Headers that nearly every source needs and that change only with a library's version. Kept small: every source pays
+// for loading it (2 s with all of ATen; <torch/torch.h> would cost 10 s).
 #pragma once
 
 #include <ATen/ATen.h>

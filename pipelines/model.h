@@ -29,7 +29,7 @@ struct CanvasRoleOptions {
 };
 
 struct CanvasOptions {
-  std::vector<std::string> order;            // of the roles in the canvas; empty: by name
+  std::vector<std::string> order;                  // of the roles in the canvas; empty: by name
   std::map<std::string, CanvasRoleOptions> roles;  // by name
 
   template <class Self, class Visitor>

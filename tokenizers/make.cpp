@@ -20,11 +20,14 @@ constexpr auto enum_names(TokenizerKind) {
 std::unique_ptr<TrainableTokenizer> make_trainable(const TokenizerRequest& request, RandomKey key) {
   switch (parse_enum<TokenizerKind>(request.kind, request.file, "kind")) {
     case TokenizerKind::kBytePair:
-      return std::make_unique<TrainableBytePair>(read_options<TextTokenizerOptions>(request.options, request.file, request.key));
+      return std::make_unique<TrainableBytePair>(
+          read_options<TextTokenizerOptions>(request.options, request.file, request.key));
     case TokenizerKind::kImage:
-      return std::make_unique<FsqImageTokenizer>(read_options<ImageTokenizerOptions>(request.options, request.file, request.key), key);
+      return std::make_unique<FsqImageTokenizer>(
+          read_options<ImageTokenizerOptions>(request.options, request.file, request.key), key);
     case TokenizerKind::kSpeech:
-      return std::make_unique<SpeechCodec>(read_options<AudioTokenizerOptions>(request.options, request.file, request.key), key);
+      return std::make_unique<SpeechCodec>(
+          read_options<AudioTokenizerOptions>(request.options, request.file, request.key), key);
   }
   TORCH_CHECK(false, "make_trainable: a kind without a maker");
 }
@@ -39,7 +42,9 @@ TokenizerRequest tokenizer_request(const toml::table& table, const std::string& 
     } else {
       const std::vector<std::string> valid{"kind", "options"};
       const std::string given(name.str());
-      throw InputError(file, key + "." + given, given == "kind" || given == "options" ? "has the wrong type" : "unknown key" + suggest(given, valid));
+      throw InputError(
+          file, key + "." + given,
+          given == "kind" || given == "options" ? "has the wrong type" : "unknown key" + suggest(given, valid));
     }
   }
   if (request.kind.empty()) throw InputError(file, key + ".kind", "is missing");

@@ -55,7 +55,8 @@ Settings read_settings(const std::filesystem::path& directory) {
   const nlohmann::json json = nlohmann::json::parse(read_file(settings.file), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) throw InputError(settings.file, "", "must be a JSON object");
   if (!json.contains("kind") || !json["kind"].is_string()) throw InputError(settings.file, "kind", "must be a string");
-  if (!json.contains("options") || !json["options"].is_object()) throw InputError(settings.file, "options", "must be an object");
+  if (!json.contains("options") || !json["options"].is_object())
+    throw InputError(settings.file, "options", "must be an object");
   settings.kind = json["kind"].get<std::string>();
   settings.options = table_of(json["options"], settings.file);
   return settings;
@@ -73,7 +74,8 @@ std::unique_ptr<Tokenizer> load_bpe(const std::filesystem::path& directory) {
 
 std::string tokenizer_fingerprint(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> files;
-  if (!std::filesystem::is_directory(directory)) throw InputError(directory.string(), "", "is not a tokenizer's directory");
+  if (!std::filesystem::is_directory(directory))
+    throw InputError(directory.string(), "", "is not a tokenizer's directory");
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }

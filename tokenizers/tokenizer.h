@@ -21,12 +21,13 @@ class Tokenizer {
   virtual std::string kind() const = 0;  // "bpe", "fsq-image", "speech-codec": the name in tokenizer.json
   virtual const CodeSpace& space() const = 0;
 
-  // The layout of the first `length` ids a media item of `length` ids has (text index; image grid; audio frames). c10::Error when no
-  // item can have that many (an image of 63 tokens).
+  // The layout of the first `length` ids a media item of `length` ids has (text index; image grid; audio frames).
+  // c10::Error when no item can have that many (an image of 63 tokens).
   virtual Layout layout(std::int64_t length) const = 0;
 
-  // One Codes an item, in order; each the same as if it were alone (batches are cut in fixed sizes, padded). InputError for
-  // media of another kind or form. Decoding takes ids in [0, space().size()) whose number layout() knows; c10::Error otherwise.
+  // One Codes an item, in order; each the same as if it were alone (batches are cut in fixed sizes, padded). InputError
+  // for media of another kind or form. Decoding takes ids in [0, space().size()) whose number layout() knows;
+  // c10::Error otherwise.
   virtual std::vector<Codes> encode(const std::vector<Media>& batch) const = 0;
   virtual std::vector<Media> decode(const std::vector<Codes>& batch) const = 0;
 
@@ -46,8 +47,8 @@ class Tokenizer {
 // Hash of weights and settings, 16 hex digits: the bytes of every file of the directory in name order.
 std::string tokenizer_fingerprint(const std::filesystem::path& directory);
 
-// Opens a directory written by Tokenizer::save, or a GPT-2 folder (vocab.json + merges.txt). InputError: not a tokenizer,
-// unknown kind, weights that do not fit the settings.
+// Opens a directory written by Tokenizer::save, or a GPT-2 folder (vocab.json + merges.txt). InputError: not a
+// tokenizer, unknown kind, weights that do not fit the settings.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& directory);
 
 }  // namespace palimpsest

@@ -17,7 +17,8 @@ class TrainableTokenizer : public Tokenizer {
   // Loss of a batch of media; `key` names this step's draws (crops, dropout). figures: "psnr", "mse", ...
   virtual LossReport loss(const std::vector<Media>& batch, RandomKey key) = 0;
 
-  // Called once before training with all media of the train split: what is learned without gradients (BPE learns its merges here).
+  // Called once before training with all media of the train split: what is learned without gradients (BPE learns its
+  // merges here).
   virtual void observe(const std::vector<Media>& sample) { (void)sample; }
 };
 

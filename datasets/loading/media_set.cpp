@@ -8,7 +8,8 @@
 
 namespace palimpsest {
 
-std::vector<Sample> load_media_set(const DataOptions& data, const std::string& split, const std::vector<std::string>& roles) {
+std::vector<Sample> load_media_set(const DataOptions& data, const std::string& split,
+                                   const std::vector<std::string>& roles) {
   auto source = open_source(data, split, roles);
   Progress progress("reading " + split, 0, "samples");
   std::vector<Sample> samples;
@@ -25,7 +26,8 @@ std::vector<Sample> load_media_set(const DataOptions& data, const std::string& s
   }
   progress.finish();
   if (unreadable > 0) {
-    std::cerr << data.source << ": " << unreadable << " samples of " << split << " left out; the first: " << first_error << "\n";
+    std::cerr << data.source << ": " << unreadable << " samples of " << split << " left out; the first: " << first_error
+              << "\n";
   }
   if (samples.empty()) throw InputError(data.source, split, "has no readable sample");
   return samples;

@@ -50,10 +50,12 @@ Mixture::Place Mixture::place(std::int64_t global_index) const {
   TORCH_CHECK(global_index >= 0, "Mixture: an index is not negative, got ", global_index);
   const Slot& slot = pattern_[static_cast<std::size_t>(global_index % kPatternLength)];
   const std::int64_t rows = parts_[slot.part].set->rows();
-  const std::int64_t drawn = global_index / kPatternLength * counts_[slot.part] + slot.earlier;  // rows of the part so far
+  const std::int64_t drawn =
+      global_index / kPatternLength * counts_[slot.part] + slot.earlier;  // rows of the part so far
   const std::int64_t epoch = drawn / rows;
   const RandomKey order = key_.fold("order").fold(slot.part).fold(static_cast<std::uint64_t>(epoch));
-  const std::uint64_t row = permuted_index(order, static_cast<std::uint64_t>(drawn % rows), static_cast<std::uint64_t>(rows));
+  const std::uint64_t row =
+      permuted_index(order, static_cast<std::uint64_t>(drawn % rows), static_cast<std::uint64_t>(rows));
   return {slot.part, static_cast<std::int64_t>(row), epoch};
 }
 

@@ -59,15 +59,18 @@ class ShardSet : public TokenSet {
   std::vector<std::int64_t> begins_{0};
 };
 
-Shard open_shard(const std::filesystem::path& directory, const std::string& split, const Manifest& manifest, const ShardEntry& entry) {
+Shard open_shard(const std::filesystem::path& directory, const std::string& split, const Manifest& manifest,
+                 const ShardEntry& entry) {
   const std::string name = (directory / entry.file).string();
   Shard shard = parse_shard(read_verified(directory, entry), name);
-  if (shard.split != split) throw InputError(name, "split", "is '" + shard.split + "', the manifest says '" + split + "'");
+  if (shard.split != split)
+    throw InputError(name, "split", "is '" + shard.split + "', the manifest says '" + split + "'");
   if (shard.rows() != entry.rows) throw InputError(name, "rows", "are not those of the manifest");
   for (const auto& [role, tokens] : manifest.roles) {
     const auto found = shard.roles.find(role);
     if (found == shard.roles.end()) throw InputError(name, role, "is missing");
-    if (!(found->second.tokens == tokens)) throw InputError(name, role, "was made by another tokenizer than the manifest says");
+    if (!(found->second.tokens == tokens))
+      throw InputError(name, role, "was made by another tokenizer than the manifest says");
   }
   return shard;
 }
@@ -90,15 +93,17 @@ std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory,
   return std::make_shared<ShardSet>(std::move(shards), manifest.roles);
 }
 
-void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected, const std::string& name) {
+void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected,
+                        const std::string& name) {
   const auto roles = set.roles();
   for (const auto& [role, fingerprint] : expected) {
     if (std::find(roles.begin(), roles.end(), role) == roles.end()) {
       throw InputError(name, role, "no such role in these shards" + suggest(role, roles));
     }
     if (set.fingerprint(role) != fingerprint) {
-      throw InputError(name, role, "its ids were made by another tokenizer: fingerprint " + set.fingerprint(role) +
-                                       ", the one here has " + fingerprint);
+      throw InputError(name, role,
+                       "its ids were made by another tokenizer: fingerprint " + set.fingerprint(role) +
+                           ", the one here has " + fingerprint);
     }
   }
 }

@@ -1,4 +1,5 @@
-// TokenSet: the verified shards of one split in memory, any row at hand; and the global order of training over a mixture of them.
+// TokenSet: the verified shards of one split in memory, any row at hand; and the global order of training over a
+// mixture of them.
 #pragma once
 
 #include <filesystem>
@@ -27,16 +28,18 @@ class TokenSet {
   virtual const std::string& fingerprint(const std::string& role) const = 0;
 };
 
-// Opens one split (every shard verified against the manifest's checksums before libhdf5 sees it). InputError: no manifest, a shard that
-// is missing or whose checksum differs (named, with the chunk), unknown split (nearest suggested), a split not prepared to its end.
+// Opens one split (every shard verified against the manifest's checksums before libhdf5 sees it). InputError: no
+// manifest, a shard that is missing or whose checksum differs (named, with the chunk), unknown split (nearest
+// suggested), a split not prepared to its end.
 std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split);
 
 // InputError naming `name` and the role when the ids of a role were made by a tokenizer other than the expected one
 // (fingerprints by role), or when the set has no such role.
-void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected, const std::string& name);
+void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected,
+                        const std::string& name);
 
-// Which row is sample `global_index` of training: a weighted mixture of sets, each shuffled anew every epoch. A pure function of key
-// and index: exact resume needs one integer.
+// Which row is sample `global_index` of training: a weighted mixture of sets, each shuffled anew every epoch. A pure
+// function of key and index: exact resume needs one integer.
 struct MixturePart {
   std::shared_ptr<TokenSet> set;
   double weight = 1.0;

@@ -20,7 +20,8 @@ namespace {
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::filesystem::path& path) : path_(path), number_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  explicit Descriptor(const std::filesystem::path& path)
+      : path_(path), number_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
     if (number_ < 0) fail(path_, "cannot open");
   }
   ~Descriptor() { ::close(number_); }
@@ -51,7 +52,9 @@ class Descriptor {
 
 LedgerRow parse_row(const std::string& line) {
   const auto json = nlohmann::json::parse(line);
-  LedgerRow row{json.at("split"), json.at("index"), json.at("key"), {}, json.value("reason", ""), json.value("fitted", nlohmann::json())};
+  LedgerRow row{json.at("split"),         json.at("index"),
+                json.at("key"),           {},
+                json.value("reason", ""), json.value("fitted", nlohmann::json())};
   row.outcome = parse_enum<Outcome>(json.at("outcome").get<std::string>(), "", "outcome");
   return row;
 }
@@ -61,7 +64,8 @@ LedgerRow parse_row(const std::string& line) {
 std::string format_rows(const std::vector<LedgerRow>& rows) {
   std::string text;
   for (const LedgerRow& row : rows) {
-    nlohmann::ordered_json json = {{"split", row.split}, {"index", row.index}, {"key", row.key}, {"outcome", enum_name(row.outcome)}};
+    nlohmann::ordered_json json = {
+        {"split", row.split}, {"index", row.index}, {"key", row.key}, {"outcome", enum_name(row.outcome)}};
     if (!row.reason.empty()) json["reason"] = row.reason;
     if (!row.fitted.is_null()) json["fitted"] = row.fitted;
     // A key or a reason may quote bytes that are not UTF-8.
@@ -87,7 +91,8 @@ std::vector<LedgerRow> read_ledger(const std::filesystem::path& directory, std::
   if (bytes == 0) return {};
   const std::filesystem::path path = directory / kLedgerName;
   const std::string text = read_file(path);
-  if (static_cast<std::int64_t>(text.size()) < bytes) throw InputError(path.string(), "", "is shorter than the manifest says");
+  if (static_cast<std::int64_t>(text.size()) < bytes)
+    throw InputError(path.string(), "", "is shorter than the manifest says");
   std::istringstream lines(text.substr(0, static_cast<std::size_t>(bytes)));
   std::vector<LedgerRow> rows;
   for (std::string line; std::getline(lines, line);) {

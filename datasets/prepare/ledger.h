@@ -26,8 +26,8 @@ inline constexpr const char* kLedgerName = "ledger.jsonl";
 
 std::string format_rows(const std::vector<LedgerRow>& rows);
 
-// Puts `text` at byte `at` of the directory's ledger, dropping what an interrupted run left after it; returns the new size.
-// IoError when the disk is full or the ledger is shorter than `at`.
+// Puts `text` at byte `at` of the directory's ledger, dropping what an interrupted run left after it; returns the new
+// size. IoError when the disk is full or the ledger is shorter than `at`.
 std::int64_t extend_ledger(const std::filesystem::path& directory, std::int64_t at, const std::string& text);
 
 // The ledger's first `bytes` bytes. InputError when it is shorter, or names a line that is wrong.

@@ -59,14 +59,17 @@ struct PrepareCounts {
 };
 using PrepareReport = std::map<std::string, PrepareCounts>;  // by split
 
-// Writes DIRECTORY/{manifest.json, ledger.jsonl, SPLIT-00000.h5, ...}. Killed at any moment and run again, it goes on after the last
-// shard of the manifest and leaves the same bytes as a run that was never killed; run again when done, it does nothing.
-// Samples that cannot be read or exceed a bound are told in the ledger (one line a sample of the source) and never stop the run.
-// InputError: a directory prepared with other settings (naming the first that differs), a role whose tokenizer reads another
-// kind of media or sample rate, no readable sample in a split. IoError: disk full; what was there before still is.
-PrepareReport prepare_data(const PrepareOptions& options, const std::filesystem::path& directory, const Machine& machine);
+// Writes DIRECTORY/{manifest.json, ledger.jsonl, SPLIT-00000.h5, ...}. Killed at any moment and run again, it goes on
+// after the last shard of the manifest and leaves the same bytes as a run that was never killed; run again when done,
+// it does nothing. Samples that cannot be read or exceed a bound are told in the ledger (one line a sample of the
+// source) and never stop the run. InputError: a directory prepared with other settings (naming the first that differs),
+// a role whose tokenizer reads another kind of media or sample rate, no readable sample in a split. IoError: disk full;
+// what was there before still is.
+PrepareReport prepare_data(const PrepareOptions& options, const std::filesystem::path& directory,
+                           const Machine& machine);
 
-// What prepare_data would do, without writing: every check that needs no sample, and for each split what is there already.
+// What prepare_data would do, without writing: every check that needs no sample, and for each split what is there
+// already.
 nlohmann::json plan_preparation(const PrepareOptions& options, const std::filesystem::path& directory);
 
 }  // namespace palimpsest

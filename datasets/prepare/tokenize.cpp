@@ -29,10 +29,12 @@ void fail(TokenizedSample& sample, Outcome outcome, const std::string& reason) {
 }
 
 // All at once; when one of them cannot be encoded, one by one to find it.
-void encode_role(const RoleBatch& batch, const std::string& role, const Tokenizer& tokenizer, std::vector<TokenizedSample>& samples) {
+void encode_role(const RoleBatch& batch, const std::string& role, const Tokenizer& tokenizer,
+                 std::vector<TokenizedSample>& samples) {
   try {
     std::vector<Codes> codes = tokenizer.encode(batch.media);
-    for (std::size_t item = 0; item < codes.size(); ++item) samples[batch.samples[item]].codes[role] = std::move(codes[item]);
+    for (std::size_t item = 0; item < codes.size(); ++item)
+      samples[batch.samples[item]].codes[role] = std::move(codes[item]);
     return;
   } catch (const InputError& error) {
     if (batch.media.size() == 1) return fail(samples[batch.samples.front()], Outcome::kFailed, error.what());
@@ -45,7 +47,9 @@ void encode_role(const RoleBatch& batch, const std::string& role, const Tokenize
 void apply_bound(const std::string& role, std::int64_t max_tokens, TokenizedSample& sample) {
   const auto codes = sample.codes.find(role);
   if (max_tokens == 0 || codes == sample.codes.end() || codes->second.ids_L.numel() <= max_tokens) return;
-  fail(sample, Outcome::kFiltered, role + " has " + std::to_string(codes->second.ids_L.numel()) + " tokens, more than " + std::to_string(max_tokens));
+  fail(sample, Outcome::kFiltered,
+       role + " has " + std::to_string(codes->second.ids_L.numel()) + " tokens, more than " +
+           std::to_string(max_tokens));
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ void silence_library() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 void check(bool fine, const char* what) { TORCH_CHECK(fine, "Hdf5Writer: libhdf5 failed to ", what); }
 
-// The oldest form of a file: its superblock has no checksum. That of the later ones is wrong in what H5Fget_file_image gives, for the
-// library (1.10) clears the flag of an open file there and leaves the sum as it was.
+// The oldest form of a file: its superblock has no checksum. That of the later ones is wrong in what H5Fget_file_image
+// gives, for the library (1.10) clears the flag of an open file there and leaves the sum as it was.
 hid_t memory_access() {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, kGrowth, false);
@@ -147,7 +147,8 @@ std::string Hdf5Reader::read_attribute(const std::string& name) const {
   if (H5Aexists(file_, name.c_str()) <= 0) throw InputError(name_, name, "is missing");
   const Handle attribute(H5Aopen(file_, name.c_str(), H5P_DEFAULT), H5Aclose);
   const Handle type(H5Aget_type(attribute), H5Tclose);
-  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0) throw InputError(name_, name, "must be text of a fixed size");
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
+    throw InputError(name_, name, "must be text of a fixed size");
   std::string text(H5Tget_size(type), '\0');
   if (H5Aread(attribute, type, text.data()) < 0) throw InputError(name_, name, "cannot be read");
   return text;

@@ -1,7 +1,8 @@
-// HDF5 in memory: files as bytes, arrays of integers in the smallest type that holds them, groups as paths. One handle a class.
+// HDF5 in memory: files as bytes, arrays of integers in the smallest type that holds them, groups as paths. One handle
+// a class.
 //
-// Nothing is opened from a path: what is read was verified before (Debian's HDF5 1.10 has known holes), and what is written
-// reaches the disk whole or not at all.
+// Nothing is opened from a path: what is read was verified before (Debian's HDF5 1.10 has known holes), and what is
+// written reaches the disk whole or not at all.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,7 +24,7 @@ class Hdf5Writer {
 
   // An integer array at "/group/name", any shape; stored as the smallest of u8, u16, u32, i64 that holds its values.
   void write(const std::string& path, const at::Tensor& values);
-  void write(const std::string& path, std::string_view bytes);      // as u8 [N]
+  void write(const std::string& path, std::string_view bytes);           // as u8 [N]
   void write_attribute(const std::string& name, std::string_view text);  // of the root
 
   std::string bytes() const;  // the whole file

@@ -11,7 +11,8 @@ constexpr std::int64_t kManifestFormat = 1;
 
 std::vector<std::string> chunk_sums(std::string_view bytes) {
   std::vector<std::string> sums;
-  for (std::size_t begin = 0; begin < bytes.size(); begin += kChunkBytes) sums.push_back(hash64_hex(bytes.substr(begin, kChunkBytes)));
+  for (std::size_t begin = 0; begin < bytes.size(); begin += kChunkBytes)
+    sums.push_back(hash64_hex(bytes.substr(begin, kChunkBytes)));
   return sums;
 }
 
@@ -21,7 +22,8 @@ nlohmann::json to_json(const ShardEntry& entry) {
 }
 
 ShardEntry shard_from_json(const nlohmann::json& json) {
-  ShardEntry entry{json.at("file"), json.at("rows"), json.at("inputs"), json.at("bytes"), json.at("checksum"), json.at("chunks")};
+  ShardEntry entry{json.at("file"),  json.at("rows"),     json.at("inputs"),
+                   json.at("bytes"), json.at("checksum"), json.at("chunks")};
   if (entry.file.empty() || entry.file.find('/') != std::string::npos || entry.file.front() == '.') {
     throw InputError("", "file", "must be a plain file name, got '" + entry.file + "'");
   }
@@ -45,7 +47,8 @@ std::string differing_chunk(std::string_view bytes, const ShardEntry& entry) {
   for (std::size_t chunk = 0; chunk < sums.size() && chunk < entry.chunks.size(); ++chunk) {
     if (sums[chunk] == entry.chunks[chunk]) continue;
     const std::size_t begin = chunk * kChunkBytes, end = std::min(begin + kChunkBytes, bytes.size());
-    return "chunk " + std::to_string(chunk) + " (bytes " + std::to_string(begin) + ".." + std::to_string(end - 1) + ") differs";
+    return "chunk " + std::to_string(chunk) + " (bytes " + std::to_string(begin) + ".." + std::to_string(end - 1) +
+           ") differs";
   }
   return "the manifest's own sums disagree with each other";
 }
@@ -71,9 +74,11 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   }
   try {
     const auto json = nlohmann::json::parse(read_file(path));
-    if (json.at("format") != kManifestFormat) throw InputError("", "format", "is not " + std::to_string(kManifestFormat));
+    if (json.at("format") != kManifestFormat)
+      throw InputError("", "format", "is not " + std::to_string(kManifestFormat));
     Manifest manifest{json.at("settings"), json.at("ledger_bytes"), {}, {}};
-    for (const auto& [name, tokens] : json.at("roles").items()) manifest.roles.emplace(name, RoleTokens::from_json(tokens));
+    for (const auto& [name, tokens] : json.at("roles").items())
+      manifest.roles.emplace(name, RoleTokens::from_json(tokens));
     for (const auto& [name, split] : json.at("splits").items()) manifest.splits.emplace(name, split_from_json(split));
     return manifest;
   } catch (const nlohmann::json::exception& error) {
@@ -87,8 +92,11 @@ void write_manifest(const std::filesystem::path& directory, const Manifest& mani
   nlohmann::json roles = nlohmann::json::object(), splits = nlohmann::json::object();
   for (const auto& [name, tokens] : manifest.roles) roles[name] = tokens.to_json();
   for (const auto& [name, split] : manifest.splits) splits[name] = to_json(split);
-  const nlohmann::json json = {{"format", kManifestFormat}, {"settings", manifest.settings}, {"ledger_bytes", manifest.ledger_bytes},
-                               {"roles", roles},    {"splits", splits}};
+  const nlohmann::json json = {{"format", kManifestFormat},
+                               {"settings", manifest.settings},
+                               {"ledger_bytes", manifest.ledger_bytes},
+                               {"roles", roles},
+                               {"splits", splits}};
   write_file_atomically(directory / kManifestName, json.dump(1) + "\n");
 }
 
@@ -101,7 +109,9 @@ std::string read_verified(const std::filesystem::path& directory, const ShardEnt
   if (!std::filesystem::exists(path)) throw InputError(path.string(), "", "is in the manifest but not there");
   std::string bytes = read_file(path);
   if (static_cast<std::int64_t>(bytes.size()) != entry.bytes) {
-    throw InputError(path.string(), "", "has " + std::to_string(bytes.size()) + " bytes, the manifest says " + std::to_string(entry.bytes));
+    throw InputError(
+        path.string(), "",
+        "has " + std::to_string(bytes.size()) + " bytes, the manifest says " + std::to_string(entry.bytes));
   }
   if (hash64_hex(bytes) != entry.checksum || chunk_sums(bytes) != entry.chunks) {
     throw InputError(path.string(), "", "is damaged: " + differing_chunk(bytes, entry));

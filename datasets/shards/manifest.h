@@ -14,7 +14,7 @@ namespace palimpsest {
 inline constexpr std::int64_t kChunkBytes = 1 << 16;  // of a shard's file, summed apart so that damage has a place
 
 struct ShardEntry {
-  std::string file;        // name within the directory
+  std::string file;         // name within the directory
   std::int64_t rows = 0;    // kept
   std::int64_t inputs = 0;  // samples of the source it stands for, in their order
   std::int64_t bytes = 0;
@@ -46,7 +46,8 @@ void write_manifest(const std::filesystem::path& directory, const Manifest& mani
 // Sums of a shard's bytes.
 ShardEntry describe_shard(const std::string& file, const Shard& shard, std::string_view bytes, std::int64_t inputs);
 
-// The shard's verified bytes. InputError naming the file: missing, another size, a chunk that differs (which one, and where).
+// The shard's verified bytes. InputError naming the file: missing, another size, a chunk that differs (which one, and
+// where).
 std::string read_verified(const std::filesystem::path& directory, const ShardEntry& entry);
 
 }  // namespace palimpsest

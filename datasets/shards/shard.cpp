@@ -75,8 +75,11 @@ ShardRole read_role(const Hdf5Reader& reader, const std::string& path, std::int6
 nlohmann::json describe(const Shard& shard) {
   nlohmann::json roles = nlohmann::json::object();
   for (const auto& [name, role] : shard.roles) roles[name] = role.tokens.to_json();
-  return {
-      {"format", kShardFormat}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}, {"roles", roles}};
+  return {{"format", kShardFormat},
+          {"split", shard.split},
+          {"source", shard.source},
+          {"rows", shard.rows()},
+          {"roles", roles}};
 }
 
 }  // namespace
@@ -116,7 +119,8 @@ Shard parse_shard(std::string_view bytes, const std::string& name) {
   const Hdf5Reader reader(bytes, name);
   try {
     const auto description = nlohmann::json::parse(reader.read_attribute(kAttribute));
-    if (description.at("format") != kShardFormat) throw InputError(name, "format", "is not " + std::to_string(kShardFormat));
+    if (description.at("format") != kShardFormat)
+      throw InputError(name, "format", "is not " + std::to_string(kShardFormat));
     Shard shard{description.at("split"), description.at("source"), {}, {}, {}};
     const auto rows = description.at("rows").get<std::int64_t>();
     if (rows < 0) throw InputError(name, "rows", "must not be negative");

@@ -25,7 +25,8 @@ void check_names(const std::vector<std::string>& names, const std::string& table
 void check_spoken(const DataOptions& data, const std::string& name, const RoleOptions& role) {
   const auto spoken = data.roles.find(role.spoken);
   if (spoken == data.roles.end()) {
-    throw InputError("", "roles." + name + ".spoken", "no role '" + role.spoken + "'" + suggest(role.spoken, names_of(data.roles)));
+    throw InputError("", "roles." + name + ".spoken",
+                     "no role '" + role.spoken + "'" + suggest(role.spoken, names_of(data.roles)));
   }
   if (spoken->second.kind != "text") throw InputError("", "roles." + name + ".spoken", "must name a text role");
   for (const auto& [split, options] : data.splits) {

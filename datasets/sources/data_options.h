@@ -1,4 +1,5 @@
-// What a data set is: where its files lie, what its roles are made of, how it splits. The [data] table of recipes that read media.
+// What a data set is: where its files lie, what its roles are made of, how it splits. The [data] table of recipes that
+// read media.
 #pragma once
 
 #include <filesystem>
@@ -59,9 +60,9 @@ struct VariationOptions {
 
 // [data.splits.SPLIT]: the samples that a file of keys lists, or a share of all drawn by their keys.
 struct SplitOptions {
-  std::string keys;                  // a file with one key a line; empty: the share below
-  double from = 0.0, to = 1.0;       // share of the keys' hashes, [from, to)
-  std::vector<std::string> voices;   // who speaks; one voice a sample, drawn by its key
+  std::string keys;                 // a file with one key a line; empty: the share below
+  double from = 0.0, to = 1.0;      // share of the keys' hashes, [from, to)
+  std::vector<std::string> voices;  // who speaks; one voice a sample, drawn by its key
   VariationOptions variation;
 
   template <class Self, class Visitor>
@@ -96,7 +97,8 @@ struct SpeechOptions {
 
 struct DataOptions {
   std::string source;  // a tar (WebDataset: KEY.extension members; gzip, xz, zstd are fine) or a folder of such files
-  std::string table;   // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl when there
+  std::string table;  // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl
+                      // when there
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
   SpeechOptions speech;
@@ -112,8 +114,8 @@ struct DataOptions {
   void validate() const;
 };
 
-// Where a path of a recipe lies: as it is when absolute or there, otherwise under the source tree. InputError naming `key`
-// when it is in neither place.
+// Where a path of a recipe lies: as it is when absolute or there, otherwise under the source tree. InputError naming
+// `key` when it is in neither place.
 std::filesystem::path find_data(const std::string& path, const std::string& key);
 
 }  // namespace palimpsest

@@ -96,7 +96,8 @@ class FolderSource : public Source {
     std::error_code ignored;
     const std::string extension = extension_of(file);
     if (members.bytes.contains(extension)) return "has ." + extension + " twice, in letters of another case";
-    if (static_cast<std::int64_t>(fs::file_size(file, ignored)) > kLongestMember) return "." + extension + " has more than 256 MB";
+    if (static_cast<std::int64_t>(fs::file_size(file, ignored)) > kLongestMember)
+      return "." + extension + " has more than 256 MB";
     try {
       members.bytes.emplace(extension, read_file(file));
     } catch (const std::runtime_error& error) {

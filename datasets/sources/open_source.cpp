@@ -42,8 +42,8 @@ std::unique_ptr<Source> open_files(const DataOptions& data, MemberRequest reques
 
 }  // namespace
 
-std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split, const std::vector<std::string>& roles,
-                                    const SkippedKeys& done) {
+std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split,
+                                    const std::vector<std::string>& roles, const SkippedKeys& done) {
   const SplitOptions& split_options = find_option(data.splits, split, "splits");
   std::set<std::string> wanted(roles.begin(), roles.end());
   for (const auto& [name, role] : data.roles) {

@@ -45,7 +45,8 @@ Split::Split(const SplitOptions& options) : options_(options) {
     ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    if (!keys_.insert(line).second) throw InputError(file, "line " + std::to_string(number), "lists '" + line + "' a second time");
+    if (!keys_.insert(line).second)
+      throw InputError(file, "line " + std::to_string(number), "lists '" + line + "' a second time");
   }
   if (keys_.empty()) throw InputError(file, "", "lists no key");
 }

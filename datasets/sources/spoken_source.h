@@ -7,9 +7,9 @@
 namespace palimpsest {
 
 struct SpokenRole {
-  std::string text, speech;          // role read, role made
+  std::string text, speech;           // role read, role made
   std::int64_t sample_rate = 16'000;  // Hz
-  std::vector<std::string> voices;   // one a sample, drawn by its key; meta["voice"] names it
+  std::vector<std::string> voices;    // one a sample, drawn by its key; meta["voice"] names it
 };
 
 // Speaks the text role of every sample, several samples ahead at once, in the order of `samples`.

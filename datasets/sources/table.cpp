@@ -25,12 +25,14 @@ Rows read_csv(std::string_view text, const std::string& name) {
   const auto lines = parse_csv(text, name);
   if (lines.empty()) throw InputError(name, "", "is empty; its first line names the columns, one of them 'file'");
   const auto& header = lines.front();
-  if (std::find(header.begin(), header.end(), kFile) == header.end()) throw InputError(name, "line 1", "names no column 'file'");
+  if (std::find(header.begin(), header.end(), kFile) == header.end())
+    throw InputError(name, "line 1", "names no column 'file'");
   Rows rows;
   for (std::size_t line = 1; line < lines.size(); ++line) {
     if (lines[line].size() != header.size()) {
-      throw InputError(name, "row " + std::to_string(line), "has " + std::to_string(lines[line].size()) + " cells, the header " +
-                                                               std::to_string(header.size()));
+      throw InputError(
+          name, "row " + std::to_string(line),
+          "has " + std::to_string(lines[line].size()) + " cells, the header " + std::to_string(header.size()));
     }
     nlohmann::json row = nlohmann::json::object();
     for (std::size_t column = 0; column < header.size(); ++column) row[header[column]] = lines[line][column];
@@ -93,7 +95,8 @@ std::map<std::string, nlohmann::json> read_table(const std::filesystem::path& pa
   std::string_view text = content;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const std::size_t bad = first_invalid_utf8(text);
-  if (bad != std::string_view::npos) throw InputError(path.string(), "byte " + std::to_string(bad), "is not valid UTF-8");
+  if (bad != std::string_view::npos)
+    throw InputError(path.string(), "byte " + std::to_string(bad), "is not valid UTF-8");
   if (path.extension() == ".csv") return read_csv(text, path.string());
   if (path.extension() == ".jsonl") return read_jsonl(text, path.string());
   throw InputError(path.string(), "", "a table is a .csv or a .jsonl file");

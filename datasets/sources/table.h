@@ -9,8 +9,8 @@
 
 namespace palimpsest {
 
-// Rows by their `file` column; the other columns are the row's fields. InputError names line and rule: no `file`, a file named
-// twice, another number of cells than the header has, an open quote, bad JSON, not UTF-8.
+// Rows by their `file` column; the other columns are the row's fields. InputError names line and rule: no `file`, a
+// file named twice, another number of cells than the header has, an open quote, bad JSON, not UTF-8.
 std::map<std::string, nlohmann::json> read_table(const std::filesystem::path& path);
 
 // The cells of every line of a CSV; quoted cells may hold commas, line ends and doubled quotes. `name` is for errors.

@@ -1,5 +1,5 @@
-// The program's commands. Each add_* declares one subcommand with its options, an example, and what it runs; failures leave it
-// as InputError (exit 2), IoError or any other exception (exit 1), Interrupted (exit 130).
+// The program's commands. Each add_* declares one subcommand with its options, an example, and what it runs; failures
+// leave it as InputError (exit 2), IoError or any other exception (exit 1), Interrupted (exit 130).
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -22,11 +22,10 @@ void add_doctor_command(CLI::App& program);
 // How a command is declared (the options live as long as the program):
 //   void add_doctor_command(CLI::App& program) {
 //     auto options = std::make_shared<DoctorOptions>();
-//     CLI::App* command = program.add_subcommand("doctor", "check this machine")->footer("Example:\n  palimpsest doctor");
-//     add_options(*command, *options);
-//     command->callback([options] { run_doctor(*options); });
+//     CLI::App* command = program.add_subcommand("doctor", "check this machine")->footer("Example:\n  palimpsest
+//     doctor"); add_options(*command, *options); command->callback([options] { run_doctor(*options); });
 //   }
-// Results go to stdout; talk and progress to stderr. MachineOptions (--device --dtype --threads --seed) are added by each
-// command that computes.
+// Results go to stdout; talk and progress to stderr. MachineOptions (--device --dtype --threads --seed) are added by
+// each command that computes.
 
 }  // namespace palimpsest

@@ -24,7 +24,8 @@ struct EncodeOptions {
 Media read_input(const EncodeOptions& options, const Tokenizer& tokenizer) {
   const std::string& modality = tokenizer.space().modality;
   if (options.input == "-") {
-    if (modality != "text") throw InputError("-", "", "only text is read from stdin, and this tokenizer reads " + modality);
+    if (modality != "text")
+      throw InputError("-", "", "only text is read from stdin, and this tokenizer reads " + modality);
     return decode_text(std::string(std::istreambuf_iterator<char>(std::cin), {}), "stdin");
   }
   Media media = load_media(options.input, {modality, tokenizer.sample_rate()});
@@ -70,14 +71,17 @@ void run_encode(const EncodeOptions& options) {
 
 void add_encode_command(CLI::App& program) {
   auto options = std::make_shared<EncodeOptions>();
-  CLI::App* command = program.add_subcommand("encode", "turn one text, picture or sound into ids")
-                          ->footer("Example:\n  palimpsest encode checkpoints/emoji/tokenizers/picture apple.png --json");
+  CLI::App* command =
+      program.add_subcommand("encode", "turn one text, picture or sound into ids")
+          ->footer("Example:\n  palimpsest encode checkpoints/emoji/tokenizers/picture apple.png --json");
   command->add_option("TOKENIZER", options->tokenizer, "a tokenizer's directory")->required();
   command->add_option("INPUT", options->input, "a media file; - for text on stdin")->required();
   command->add_option("--out", options->out, "write the JSON to this file");
-  command->add_option_function<std::string>(
-             "--fit", [options](const std::string& text) { options->fit = parse_enum<FitPolicy>(text, "command line", "--fit"); },
-             "pictures of another size: crop, pad, stretch or refuse")
+  command
+      ->add_option_function<std::string>(
+          "--fit",
+          [options](const std::string& text) { options->fit = parse_enum<FitPolicy>(text, "command line", "--fit"); },
+          "pictures of another size: crop, pad, stretch or refuse")
       ->default_str("refuse");
   command->add_flag("--json", options->json, "print modality, ids and layout as JSON");
   add_options(*command, options->machine);

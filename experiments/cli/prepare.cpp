@@ -1,9 +1,10 @@
 // palimpsest prepare: media files to shards of token ids.
+#include "datasets/prepare/prepare.h"
+
 #include <iostream>
 
 #include "base/interrupt.h"
 #include "base/recipe.h"
-#include "datasets/prepare/prepare.h"
 #include "experiments/cli/commands.h"
 
 namespace palimpsest {
@@ -20,8 +21,10 @@ struct PrepareCommand {
 nlohmann::json to_json(const PrepareReport& report) {
   nlohmann::json json = nlohmann::json::object();
   for (const auto& [split, counts] : report) {
-    json[split] = {{"kept", counts.kept},     {"failed", counts.failed},
-                   {"filtered", counts.filtered}, {"shards", counts.shards},
+    json[split] = {{"kept", counts.kept},
+                   {"failed", counts.failed},
+                   {"filtered", counts.filtered},
+                   {"shards", counts.shards},
                    {"already_there", counts.already_there}};
   }
   return json;
@@ -58,9 +61,11 @@ void run_prepare(const PrepareCommand& command) {
 void add_prepare_command(CLI::App& program) {
   auto options = std::make_shared<PrepareCommand>();
   CLI::App* command = program.add_subcommand("prepare", "turn a data set's files into shards of token ids")
-                          ->footer("Example:\n  palimpsest prepare emoji4 --out data/emoji4\n"
-                                   "Killed or interrupted, the same command goes on where it was.");
-  command->add_option("recipe", options->recipe, "a recipe's path, or its NAME under experiments/recipes/prepare")->required();
+                          ->footer(
+                              "Example:\n  palimpsest prepare emoji4 --out data/emoji4\n"
+                              "Killed or interrupted, the same command goes on where it was.");
+  command->add_option("recipe", options->recipe, "a recipe's path, or its NAME under experiments/recipes/prepare")
+      ->required();
   command->add_option("overrides", options->overrides, "settings as table.key=value");
   command->add_option("--out", options->out, "directory of the shards")->required();
   command->add_flag("--dry-run", options->dry_run, "check everything and say what would be done, write nothing");

@@ -28,8 +28,8 @@ struct MixtureOptions {
   void validate() const;
 };
 
-// [data.role_sets.NAME]: steps that see only some roles of the schema, as a query does. Each step draws one set; a canvas without
-// sound costs half as much.
+// [data.role_sets.NAME]: steps that see only some roles of the schema, as a query does. Each step draws one set; a
+// canvas without sound costs half as much.
 struct RoleSetOptions {
   std::vector<std::string> roles;
   double weight = 1.0;
@@ -46,10 +46,10 @@ struct RoleSetOptions {
 struct TokenDataOptions {
   std::string directory;  // as prepared; the whole mixture when `mixture` is empty, and the home of validation
   std::string split = "train";
-  std::vector<MixtureOptions> mixture;  // several sets
+  std::vector<MixtureOptions> mixture;              // several sets
   std::map<std::string, RoleSetOptions> role_sets;  // by name; none: every step sees every role
-  std::vector<std::string> validation;  // held-out splits of `directory`
-  std::int64_t validation_rows = 128;   // of each split, drawn once
+  std::vector<std::string> validation;              // held-out splits of `directory`
+  std::int64_t validation_rows = 128;               // of each split, drawn once
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {

@@ -20,8 +20,9 @@ FormedMedia form_image(std::string_view bytes, std::string_view name, const Medi
   Image image = decode_image(bytes, name);
   const std::int64_t rows = image.pixels_HWC.size(0), columns = image.pixels_HWC.size(1);
   if (form.rows == 0 || (rows == form.rows && columns == form.columns)) return {std::move(image), ""};
-  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " + std::to_string(form.columns) +
-                             "x" + std::to_string(form.rows) + " by " + enum_name(form.fit);
+  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " +
+                             std::to_string(form.columns) + "x" + std::to_string(form.rows) + " by " +
+                             enum_name(form.fit);
   return {fit_image(image, form.rows, form.columns, form.fit, name), change};
 }
 

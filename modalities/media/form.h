@@ -24,8 +24,8 @@ struct FormedMedia {
   std::string change;  // what had to be done to fit it ("100x80 to 64x64 by crop"), empty when nothing
 };
 
-// Decodes bytes of the form's kind. `name` is what errors call them. InputError: damaged, of another kind, a picture that the
-// policy refuses, text that is empty. A text's last line end and byte order mark are no part of it.
+// Decodes bytes of the form's kind. `name` is what errors call them. InputError: damaged, of another kind, a picture
+// that the policy refuses, text that is empty. A text's last line end and byte order mark are no part of it.
 FormedMedia decode_media(std::string_view bytes, std::string_view name, const MediaForm& form);
 
 }  // namespace palimpsest

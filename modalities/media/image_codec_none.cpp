@@ -10,7 +10,9 @@ constexpr std::string_view kNeedsOpencv = "pictures need a build with codec libr
 
 }  // namespace
 
-Image decode_image(std::string_view, std::string_view name, const ImageLimits&) { throw InputError(name, "", kNeedsOpencv); }
+Image decode_image(std::string_view, std::string_view name, const ImageLimits&) {
+  throw InputError(name, "", kNeedsOpencv);
+}
 
 std::string encode_png(const Image&) { throw InputError("", "PNG", kNeedsOpencv); }
 

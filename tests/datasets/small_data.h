@@ -11,7 +11,8 @@
 
 namespace palimpsest {
 
-inline const std::filesystem::path kTinyTar = std::filesystem::path(PALIMPSEST_SOURCE_DIR) / "tests/data/emoji-tiny.tar";
+inline const std::filesystem::path kTinyTar =
+    std::filesystem::path(PALIMPSEST_SOURCE_DIR) / "tests/data/emoji-tiny.tar";
 inline const std::filesystem::path kBundled = std::filesystem::path(PALIMPSEST_SOURCE_DIR) / "datasets/bundled/emoji4";
 
 inline std::string grey_png(std::int64_t rows, std::int64_t columns, int level = 128) {

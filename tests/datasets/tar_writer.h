@@ -17,8 +17,8 @@ struct TarMember {
 
 enum class TarForm { kUstar, kPax, kGnu };
 
-inline void write_tar(const std::filesystem::path& path, const std::vector<TarMember>& members, TarForm form = TarForm::kUstar,
-                      bool gzip = false) {
+inline void write_tar(const std::filesystem::path& path, const std::vector<TarMember>& members,
+                      TarForm form = TarForm::kUstar, bool gzip = false) {
   archive* out = archive_write_new();
   if (form == TarForm::kUstar) archive_write_set_format_ustar(out);
   if (form == TarForm::kPax) archive_write_set_format_pax(out);

@@ -72,7 +72,8 @@ TEST(TokenizerFingerprint, ChangesWithWeightsAndSettings) {
 TEST(LoadTokenizer, ErrorsNameTheThing) {
   const fs::path folder = scratch("errors");
   EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder / "none"); }), HasSubstr("is not a tokenizer's directory"));
-  EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder); }), HasSubstr("holds neither tokenizer.json nor vocab.json"));
+  EXPECT_THAT(tokenizer_error([&] { load_tokenizer(folder); }),
+              HasSubstr("holds neither tokenizer.json nor vocab.json"));
   make("fsq-image", kTinyImage)->save(folder);
   const std::string settings = read_file(folder / "tokenizer.json");
   const auto with = [&](const std::string& text) {
@@ -82,7 +83,8 @@ TEST(LoadTokenizer, ErrorsNameTheThing) {
   EXPECT_THAT(with("{"), HasSubstr("tokenizer.json"));
   EXPECT_THAT(with(R"({"kind": "fsq-imag", "options": {}})"), HasSubstr("did you mean 'fsq-image'"));
   EXPECT_THAT(with(R"({"kind": "fsq-image", "options": {"widhts": [8]}})"), HasSubstr("did you mean 'widths'"));
-  EXPECT_THAT(with(R"({"kind": "fsq-image", "options": {}})"), HasSubstr("model.safetensors"));  // weights of another size
+  EXPECT_THAT(with(R"({"kind": "fsq-image", "options": {}})"),
+              HasSubstr("model.safetensors"));  // weights of another size
   EXPECT_THAT(with(R"({"kind": "speech-codec", "options": {}})"), HasSubstr("model.safetensors"));
   EXPECT_EQ(with(settings), "no error");
   fs::remove(folder / "model.safetensors");
@@ -96,9 +98,12 @@ TEST(TokenizerRequest, ReadsARecipesTable) {
   auto made = make_trainable(request, RandomKey::root(1));
   made->observe({Text{"hello hello hello"}});
   EXPECT_LT(made->loss({Text{"hello"}}, RandomKey::root(1)).figures.at("ids_per_byte"), 0.5);
-  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("kind = 'bpe'\noption.x = 1"), "r.toml"); }), HasSubstr("did you mean 'options'"));
-  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("options.x = 1"), "r.toml"); }), HasSubstr("tokenizer.kind: is missing"));
-  EXPECT_THAT(tokenizer_error([] { make("bpe", "vocabulary = 'many'"); }), HasSubstr("recipe.toml: tokenizer.options.vocabulary: must be a whole number"));
+  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("kind = 'bpe'\noption.x = 1"), "r.toml"); }),
+              HasSubstr("did you mean 'options'"));
+  EXPECT_THAT(tokenizer_error([] { tokenizer_request(toml::parse("options.x = 1"), "r.toml"); }),
+              HasSubstr("tokenizer.kind: is missing"));
+  EXPECT_THAT(tokenizer_error([] { make("bpe", "vocabulary = 'many'"); }),
+              HasSubstr("recipe.toml: tokenizer.options.vocabulary: must be a whole number"));
 }
 
 }  // namespace

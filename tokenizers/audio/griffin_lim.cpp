@@ -13,7 +13,10 @@ namespace {
 class Transform {
  public:
   Transform(const MelOptions& mel, std::int64_t frames)
-      : hop_(mel.hop), size_(mel.window), frames_(frames), window_(at::hann_window(mel.window)),
+      : hop_(mel.hop),
+        size_(mel.window),
+        frames_(frames),
+        window_(at::hann_window(mel.window)),
         scale_(0.5 * window_.sum().item<double>()) {
     envelope_ = overlap_add(window_.square().expand({frames, size_})).clamp_min(1e-8);
   }

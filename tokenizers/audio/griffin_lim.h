@@ -20,7 +20,8 @@ struct GriffinLimOptions {
   void validate() const;
 };
 
-// Magnitudes as of magnitudes_TK; returns float32 [T*hop]. The first phases are a fixed draw: the same input, the same sound.
+// Magnitudes as of magnitudes_TK; returns float32 [T*hop]. The first phases are a fixed draw: the same input, the same
+// sound.
 at::Tensor griffin_lim(const at::Tensor& magnitudes_TK, const MelOptions& mel, const GriffinLimOptions& options);
 
 }  // namespace palimpsest

@@ -15,7 +15,8 @@ double hertz_of_mel(double mel) { return 700.0 * (std::pow(10.0, mel / 2595.0) -
 
 void MelOptions::validate() const {
   if (sample_rate < 1) throw InputError("", "sample_rate", "must be positive");
-  if (window < 16 || (window & (window - 1)) != 0) throw InputError("", "window", "must be a power of two, at least 16");
+  if (window < 16 || (window & (window - 1)) != 0)
+    throw InputError("", "window", "must be a power of two, at least 16");
   if (hop < 1 || hop > window / 2) throw InputError("", "hop", "must be 1 to half the window");
   if (bands < 1 || bands > window / 2) throw InputError("", "bands", "must be 1 to half the window");
   if (!(lowest >= 0)) throw InputError("", "lowest", "must not be negative");
@@ -50,7 +51,8 @@ at::Tensor magnitudes_TK(const at::Tensor& samples_N, const MelOptions& options)
   if (frames == 0) return at::zeros({0, options.window / 2 + 1}, samples_N.options());
   const at::Tensor window = at::hann_window(options.window, samples_N.options());
   const std::int64_t half = options.window / 2;
-  const std::int64_t needed = std::max<std::int64_t>(0, (frames - 1) * options.hop + options.window - half - samples_N.size(0));
+  const std::int64_t needed =
+      std::max<std::int64_t>(0, (frames - 1) * options.hop + options.window - half - samples_N.size(0));
   const at::Tensor padded = at::constant_pad_nd(samples_N, {half, needed});
   const at::Tensor frames_TN = padded.unfold(0, options.window, options.hop).slice(0, 0, frames) * window;
   return at::abs(at::fft_rfft(frames_TN)) * (2.0 / window.sum().item<double>());

@@ -39,11 +39,12 @@ AudioTokenizerOptions checked(AudioTokenizerOptions options) {
 void check_grids(const AudioTokenizerOptions& options) {
   const std::size_t grids = options.folds.size();
   if (grids < 1 || grids > 8) throw InputError("", "folds", "needs 1 to 8 grids");
-  const std::pair<const char*, const std::vector<std::int64_t>*> lists[] = {{"folds", &options.folds},
-                                                                            {"widths", &options.widths},
-                                                                            {"hidden", &options.hidden},
-                                                                            {"encoder_blocks", &options.encoder_blocks},
-                                                                            {"decoder_blocks", &options.decoder_blocks}};
+  const std::pair<const char*, const std::vector<std::int64_t>*> lists[] = {
+      {"folds", &options.folds},
+      {"widths", &options.widths},
+      {"hidden", &options.hidden},
+      {"encoder_blocks", &options.encoder_blocks},
+      {"decoder_blocks", &options.decoder_blocks}};
   for (const auto& [name, list] : lists) {
     const std::int64_t lowest = std::string_view(name).ends_with("blocks") ? 0 : 1;
     if (list->size() != grids) throw InputError("", name, "needs as many entries as folds");
@@ -60,7 +61,8 @@ void AudioTokenizerOptions::validate() const {
   check_levels(levels, "levels");
   if (!(log_deviation > 0)) throw InputError("", "log_deviation", "must be positive");
   if (codebooks < 1 || codebooks > 32) throw InputError("", "codebooks", "must be 1 to 32");
-  if (crop < 1 || crop % frames_a_token() != 0) throw InputError("", "crop", "must be a multiple of the product of folds");
+  if (crop < 1 || crop % frames_a_token() != 0)
+    throw InputError("", "crop", "must be a multiple of the product of folds");
   if (!(absolute_loss >= 0)) throw InputError("", "absolute_loss", "must not be negative");
 }
 
@@ -69,14 +71,16 @@ std::int64_t AudioTokenizerOptions::frames_a_token() const {
 }
 
 SpeechCodec::SpeechCodec(AudioTokenizerOptions options, RandomKey key)
-    : options_(checked(std::move(options))), space_{"audio", {}}, quantizer_(options_.levels),
+    : options_(checked(std::move(options))),
+      space_{"audio", {}},
+      quantizer_(options_.levels),
       net_(net_shape(options_), parameters_, key.fold("speech-codec")) {
   space_.sub_range_sizes.assign(static_cast<std::size_t>(options_.codebooks), quantizer_.num_codes());
 }
 
 Layout SpeechCodec::layout(std::int64_t length) const {
-  TORCH_CHECK(length >= 0 && length % options_.codebooks == 0, "speech-codec: ids come in frames of ", options_.codebooks, ", got ",
-              length);
+  TORCH_CHECK(length >= 0 && length % options_.codebooks == 0, "speech-codec: ids come in frames of ",
+              options_.codebooks, ", got ", length);
   return frame_layout(length / options_.codebooks, options_.codebooks);
 }
 
@@ -84,8 +88,9 @@ at::Tensor SpeechCodec::samples_of(const Media& media) const {
   const Audio* audio = std::get_if<Audio>(&media);
   if (!audio) throw InputError("", "", "speech-codec reads audio, got " + std::string(media_kind(media)));
   if (audio->sample_rate != sample_rate()) {
-    throw InputError("", "", "speech-codec reads " + std::to_string(sample_rate()) + " samples a second, got " +
-                                 std::to_string(audio->sample_rate));
+    throw InputError("", "",
+                     "speech-codec reads " + std::to_string(sample_rate()) + " samples a second, got " +
+                         std::to_string(audio->sample_rate));
   }
   TORCH_CHECK(audio->samples_N.dim() == 1, "speech-codec: expected samples [N], got ", audio->samples_N.sizes());
   return audio->samples_N.to(device_, at::kFloat);
@@ -112,7 +117,8 @@ std::vector<Codes> SpeechCodec::encode(const std::vector<Media>& batch) const {
     at::Tensor ids_L = at::empty({0}, at::kLong);
     if (times > 0) {
       const at::Tensor z_BD1T = net_.encode(spectrogram_BM1T(silence_to(samples_N, times * token)));
-      const at::Tensor ids_QT = quantizer_.ids(z_BD1T.view({options_.codebooks, quantizer_.num_channels(), times})).cpu();
+      const at::Tensor ids_QT =
+          quantizer_.ids(z_BD1T.view({options_.codebooks, quantizer_.num_channels(), times})).cpu();
       const at::Tensor begin_Q1 = at::arange(options_.codebooks).unsqueeze(1) * quantizer_.num_codes();
       ids_L = (ids_QT + begin_Q1).t().flatten();
     }
@@ -151,7 +157,8 @@ LossReport SpeechCodec::loss(const std::vector<Media>& batch, RandomKey key) {
   for (std::size_t row = 0; row < batch.size(); ++row) {
     const at::Tensor samples_N = samples_of(batch[row]);
     const std::int64_t spare = samples_N.size(0) - size;
-    const std::int64_t begin = spare > 0 ? static_cast<std::int64_t>(key.below(static_cast<std::uint64_t>(spare + 1), row)) : 0;
+    const std::int64_t begin =
+        spare > 0 ? static_cast<std::int64_t>(key.below(static_cast<std::uint64_t>(spare + 1), row)) : 0;
     const at::Tensor crop = samples_N.slice(0, begin, std::min(begin + size, samples_N.size(0)));
     clips.push_back(spectrogram_BM1T(silence_to(crop, size)));
   }

@@ -1,5 +1,5 @@
-// Speech to a few ids a second and back: log-mel frames, a convolutional autoencoder around finite scalar quantization, and
-// Griffin-Lim for the waveform.
+// Speech to a few ids a second and back: log-mel frames, a convolutional autoencoder around finite scalar quantization,
+// and Griffin-Lim for the waveform.
 //
 // Shapes: B batch, N samples, T mel frames, M mel bands, Q codebooks.
 #pragma once
@@ -15,17 +15,17 @@ namespace palimpsest {
 struct AudioTokenizerOptions {
   MelOptions mel;
   GriffinLimOptions griffin_lim;
-  double log_mean = -7.5;       // of log-mel values of speech: what the net sees is (value - mean) / deviation
+  double log_mean = -7.5;  // of log-mel values of speech: what the net sees is (value - mean) / deviation
   double log_deviation = 2.5;
-  std::vector<std::int64_t> folds{4, 2};            // frames joined by each grid: 8 frames of 10 ms, 12.5 tokens a second
-  std::vector<std::int64_t> widths{192, 256};       // channels of each grid
-  std::vector<std::int64_t> hidden{128, 192};       // channels inside a residual block
-  std::vector<std::int64_t> encoder_blocks{1, 2};   // residual blocks a grid
+  std::vector<std::int64_t> folds{4, 2};       // frames joined by each grid: 8 frames of 10 ms, 12.5 tokens a second
+  std::vector<std::int64_t> widths{192, 256};  // channels of each grid
+  std::vector<std::int64_t> hidden{128, 192};  // channels inside a residual block
+  std::vector<std::int64_t> encoder_blocks{1, 2};  // residual blocks a grid
   std::vector<std::int64_t> decoder_blocks{1, 2};
-  std::int64_t codebooks = 2;                       // ids a token time
-  std::vector<std::int64_t> levels{8, 5, 5, 5};     // of each codebook: 1,000 codes
-  std::int64_t crop = 128;                          // frames of a clip that a training step sees
-  double absolute_loss = 1.0;                       // weight of |error| beside the squared error
+  std::int64_t codebooks = 2;                    // ids a token time
+  std::vector<std::int64_t> levels{8, 5, 5, 5};  // of each codebook: 1,000 codes
+  std::int64_t crop = 128;                       // frames of a clip that a training step sees
+  double absolute_loss = 1.0;                    // weight of |error| beside the squared error
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -56,8 +56,8 @@ class SpeechCodec : public TrainableTokenizer {
   const CodeSpace& space() const override { return space_; }
   Layout layout(std::int64_t length) const override;
 
-  // A clip of N samples has ceil(N / (hop * frames_a_token)) token times of Q ids; its end is padded with silence. Decoding
-  // gives whole token times: hop * frames_a_token samples each.
+  // A clip of N samples has ceil(N / (hop * frames_a_token)) token times of Q ids; its end is padded with silence.
+  // Decoding gives whole token times: hop * frames_a_token samples each.
   std::vector<Codes> encode(const std::vector<Media>& batch) const override;
   std::vector<Media> decode(const std::vector<Codes>& batch) const override;
   void save(const std::filesystem::path& directory) const override;
@@ -71,10 +71,10 @@ class SpeechCodec : public TrainableTokenizer {
   const AudioTokenizerOptions& options() const { return options_; }
 
  private:
-  at::Tensor samples_of(const Media& media) const;                    // [N]; InputError for another kind or rate
-  at::Tensor spectrogram_BM1T(const at::Tensor& samples_N) const;     // normalised, one clip
+  at::Tensor samples_of(const Media& media) const;                 // [N]; InputError for another kind or rate
+  at::Tensor spectrogram_BM1T(const at::Tensor& samples_N) const;  // normalised, one clip
   at::Tensor silence_to(const at::Tensor& samples_N, std::int64_t size) const;
-  at::Tensor codes_of_ids(const at::Tensor& ids_L) const;             // [1,D,1,T]
+  at::Tensor codes_of_ids(const at::Tensor& ids_L) const;  // [1,D,1,T]
 
   AudioTokenizerOptions options_;
   CodeSpace space_;

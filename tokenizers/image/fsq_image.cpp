@@ -60,7 +60,8 @@ void ImageTokenizerOptions::validate() const {
   }
   for (const auto* list : {&encoder_blocks, &decoder_blocks}) {
     for (const std::int64_t count : *list) {
-      if (count < 0) throw InputError("", list == &encoder_blocks ? "encoder_blocks" : "decoder_blocks", "must not be negative");
+      if (count < 0)
+        throw InputError("", list == &encoder_blocks ? "encoder_blocks" : "decoder_blocks", "must not be negative");
     }
   }
   if (!(absolute_loss >= 0)) throw InputError("", "absolute_loss", "must not be negative");
@@ -68,7 +69,9 @@ void ImageTokenizerOptions::validate() const {
 }
 
 FsqImageTokenizer::FsqImageTokenizer(ImageTokenizerOptions options, RandomKey key)
-    : options_(checked(std::move(options))), space_{"image", {}}, quantizer_(options_.levels),
+    : options_(checked(std::move(options))),
+      space_{"image", {}},
+      quantizer_(options_.levels),
       net_(net_shape(options_), parameters_, key.fold("image-tokenizer")) {
   space_.sub_range_sizes = {quantizer_.num_codes()};
 }

@@ -11,14 +11,14 @@
 namespace palimpsest {
 
 struct ImageTokenizerOptions {
-  std::int64_t size = 64;                             // pixels, rows and columns of the pictures it reads
-  std::int64_t downsample = 8;                        // pixels a token, rows and columns: 64 tokens at 64x64
-  std::vector<std::int64_t> levels{8, 8, 8, 5};       // 2,560 codes
-  std::vector<std::int64_t> widths{64, 160};          // channels, largest grid first; each next grid is half as wide
-  std::vector<std::int64_t> hidden{64, 160};          // channels inside a residual block
-  std::vector<std::int64_t> encoder_blocks{1, 2};     // residual blocks a grid
+  std::int64_t size = 64;                          // pixels, rows and columns of the pictures it reads
+  std::int64_t downsample = 8;                     // pixels a token, rows and columns: 64 tokens at 64x64
+  std::vector<std::int64_t> levels{8, 8, 8, 5};    // 2,560 codes
+  std::vector<std::int64_t> widths{64, 160};       // channels, largest grid first; each next grid is half as wide
+  std::vector<std::int64_t> hidden{64, 160};       // channels inside a residual block
+  std::vector<std::int64_t> encoder_blocks{1, 2};  // residual blocks a grid
   std::vector<std::int64_t> decoder_blocks{1, 2};
-  double absolute_loss = 0.1;                         // weight of |error| beside the squared error: sharper edges
+  double absolute_loss = 0.1;  // weight of |error| beside the squared error: sharper edges
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {

@@ -4,8 +4,8 @@ namespace palimpsest {
 
 at::Tensor fold_grid(const at::Tensor& x_BCHW, std::int64_t rows, std::int64_t columns) {
   const std::int64_t batch = x_BCHW.size(0), channels = x_BCHW.size(1), height = x_BCHW.size(2), width = x_BCHW.size(3);
-  TORCH_CHECK(height % rows == 0 && width % columns == 0, "fold_grid: ", height, "x", width, " is not a multiple of ", rows, "x",
-              columns);
+  TORCH_CHECK(height % rows == 0 && width % columns == 0, "fold_grid: ", height, "x", width, " is not a multiple of ",
+              rows, "x", columns);
   return x_BCHW.reshape({batch, channels, height / rows, rows, width / columns, columns})
       .permute({0, 1, 3, 5, 2, 4})
       .reshape({batch, channels * rows * columns, height / rows, width / columns});
@@ -13,7 +13,8 @@ at::Tensor fold_grid(const at::Tensor& x_BCHW, std::int64_t rows, std::int64_t c
 
 at::Tensor unfold_grid(const at::Tensor& x_BCHW, std::int64_t rows, std::int64_t columns) {
   const std::int64_t batch = x_BCHW.size(0), channels = x_BCHW.size(1), height = x_BCHW.size(2), width = x_BCHW.size(3);
-  TORCH_CHECK(channels % (rows * columns) == 0, "unfold_grid: ", channels, " channels are not a multiple of ", rows * columns);
+  TORCH_CHECK(channels % (rows * columns) == 0, "unfold_grid: ", channels, " channels are not a multiple of ",
+              rows * columns);
   const std::int64_t kept = channels / (rows * columns);
   return x_BCHW.reshape({batch, kept, rows, columns, height, width})
       .permute({0, 1, 4, 2, 5, 3})
@@ -25,7 +26,9 @@ at::Tensor Convolution::operator()(const at::Tensor& x_BCHW) const {
   return at::conv2d(x_BCHW, weight, bias, {1, 1}, padding);
 }
 
-at::Tensor Normalization::operator()(const at::Tensor& x_BCHW) const { return at::group_norm(x_BCHW, 1, weight, bias, 1e-5); }
+at::Tensor Normalization::operator()(const at::Tensor& x_BCHW) const {
+  return at::group_norm(x_BCHW, 1, weight, bias, 1e-5);
+}
 
 // Registers the convolutions of one half under its name.
 struct Autoencoder::Builder {
@@ -33,7 +36,8 @@ struct Autoencoder::Builder {
   ParameterSet& parameters;
   RandomKey key;
 
-  Convolution convolution(const std::string& name, std::int64_t from, std::int64_t to, bool spatial, double gain = 1.0) {
+  Convolution convolution(const std::string& name, std::int64_t from, std::int64_t to, bool spatial,
+                          double gain = 1.0) {
     const std::int64_t rows = spatial ? shape.kernel_rows : 1, columns = spatial ? shape.kernel_columns : 1;
     const std::vector<std::int64_t> sizes{to, from, rows, columns};
     const at::Tensor initial = gain == 0 ? at::zeros(sizes) : kaiming_init(key, name, sizes, gain);

@@ -35,8 +35,8 @@ struct Convolution {
   at::Tensor operator()(const at::Tensor& x_BCHW) const;
 };
 
-// Each item scaled to mean 0 and deviation 1 over its channels and grid (group normalisation with one group, arXiv 1803.08494):
-// without it the first minutes of training go to finding a scale.
+// Each item scaled to mean 0 and deviation 1 over its channels and grid (group normalisation with one group, arXiv
+// 1803.08494): without it the first minutes of training go to finding a scale.
 struct Normalization {
   at::Tensor weight, bias;
 

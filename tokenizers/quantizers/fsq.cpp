@@ -8,7 +8,8 @@ namespace palimpsest {
 
 namespace {
 
-constexpr double kMargin = 1e-3;  // the bound reaches a little past the outermost level, so that its rounding is attained
+constexpr double kMargin =
+    1e-3;  // the bound reaches a little past the outermost level, so that its rounding is attained
 constexpr std::int64_t kMostCodes = 65'536;
 
 }  // namespace

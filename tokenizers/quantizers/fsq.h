@@ -1,5 +1,5 @@
-// Finite scalar quantization: each channel of a code is rounded to one of a few levels, so that the codebook is the grid
-// itself and nothing about it is learned (Mentzer et al., arXiv 2309.15505).
+// Finite scalar quantization: each channel of a code is rounded to one of a few levels, so that the codebook is the
+// grid itself and nothing about it is learned (Mentzer et al., arXiv 2309.15505).
 //
 // Shapes: B batch, D channels of a code, ... any grid.
 #pragma once

@@ -1,4 +1,5 @@
-// One thread while it lives: convolutions sum in another order with more threads, and ids at a rounding edge would follow.
+// One thread while it lives: convolutions sum in another order with more threads, and ids at a rounding edge would
+// follow.
 #pragma once
 
 #include <ATen/Parallel.h>

@@ -23,7 +23,8 @@ at::Tensor pad_rows(const at::Tensor& x, std::int64_t rows) {
 }
 
 void check_local_ids(const at::Tensor& ids_L, std::int64_t size, std::string_view kind) {
-  TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong, kind, ": ids must be int64 [L], got ", ids_L.sizes());
+  TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong, kind, ": ids must be int64 [L], got ",
+              ids_L.sizes());
   if (ids_L.numel() == 0) return;
   const auto lowest = ids_L.min().item<std::int64_t>(), highest = ids_L.max().item<std::int64_t>();
   TORCH_CHECK(lowest >= 0 && highest < size, kind, ": ids must be in [0,", size, "), got ", lowest, " to ", highest);

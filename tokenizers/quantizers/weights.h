@@ -3,9 +3,10 @@
 // Shapes: B batch, L ids.
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <filesystem>
 #include <string_view>
-#include <toml++/toml.h>
 #include <utility>
 #include <vector>
 

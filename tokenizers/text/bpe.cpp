@@ -50,11 +50,14 @@ BytePairTable byte_table() {
 }
 
 BytePairTokenizer::BytePairTokenizer(BytePairTable table)
-    : table_(std::move(table)), space_{"text", {static_cast<std::int64_t>(table_.bytes_of_id.size())}}, id_of_byte_(256, -1) {
+    : table_(std::move(table)),
+      space_{"text", {static_cast<std::int64_t>(table_.bytes_of_id.size())}},
+      id_of_byte_(256, -1) {
   std::unordered_map<std::string_view, std::int64_t> id_of;
   for (std::size_t id = 0; id < table_.bytes_of_id.size(); ++id) {
     const std::string& bytes = table_.bytes_of_id[id];
-    TORCH_CHECK(id_of.emplace(bytes, id).second, "BytePairTokenizer: two ids stand for the same bytes, the second is ", id);
+    TORCH_CHECK(id_of.emplace(bytes, id).second, "BytePairTokenizer: two ids stand for the same bytes, the second is ",
+                id);
     if (bytes.size() == 1) id_of_byte_[static_cast<unsigned char>(bytes[0])] = static_cast<std::int64_t>(id);
   }
   for (std::size_t byte = 0; byte < 256; ++byte) {
@@ -136,7 +139,8 @@ std::vector<Codes> BytePairTokenizer::encode(const std::vector<Media>& batch) co
 std::vector<Media> BytePairTokenizer::decode(const std::vector<Codes>& batch) const {
   std::vector<Media> all;
   for (const Codes& codes : batch) {
-    TORCH_CHECK(codes.ids_L.dim() == 1 && codes.ids_L.scalar_type() == at::kLong, "bpe: ids must be int64 [L], got ", codes.ids_L.sizes());
+    TORCH_CHECK(codes.ids_L.dim() == 1 && codes.ids_L.scalar_type() == at::kLong, "bpe: ids must be int64 [L], got ",
+                codes.ids_L.sizes());
     const at::Tensor ids_L = codes.ids_L.cpu().contiguous();
     const std::int64_t* first = ids_L.const_data_ptr<std::int64_t>();
     all.emplace_back(Text{repair_utf8(decode_bytes({first, first + ids_L.numel()}))});

@@ -57,7 +57,8 @@ class BytePairTokenizer : public Tokenizer {
   std::unordered_map<std::uint64_t, Merge> merge_of_pair_;
 };
 
-// Reads vocab.json and merges.txt. InputError: not JSON, ids with holes, a merge whose parts or whole are not in the vocabulary.
+// Reads vocab.json and merges.txt. InputError: not JSON, ids with holes, a merge whose parts or whole are not in the
+// vocabulary.
 BytePairTable read_gpt2_table(const std::filesystem::path& directory);
 void write_gpt2_table(const std::filesystem::path& directory, const BytePairTable& table);
 

@@ -114,10 +114,12 @@ BytePairTable train_bpe(const std::vector<std::string>& texts, const TextTokeniz
   while (static_cast<std::int64_t>(table.bytes_of_id.size()) < options.vocabulary) {
     const std::optional<Pair> pair = counts.best(options.least_count);
     if (!pair) break;
-    std::string bytes = table.bytes_of_id[static_cast<std::size_t>(pair->first)] + table.bytes_of_id[static_cast<std::size_t>(pair->second)];
+    std::string bytes = table.bytes_of_id[static_cast<std::size_t>(pair->first)] +
+                        table.bytes_of_id[static_cast<std::size_t>(pair->second)];
     // Two pairs can spell the same bytes; the later one then merges into the id that is there.
     const bool is_new = known.insert(bytes).second;
-    const auto existing = is_new ? table.bytes_of_id.end() : std::find(table.bytes_of_id.begin(), table.bytes_of_id.end(), bytes);
+    const auto existing =
+        is_new ? table.bytes_of_id.end() : std::find(table.bytes_of_id.begin(), table.bytes_of_id.end(), bytes);
     const auto id = static_cast<std::int64_t>(existing - table.bytes_of_id.begin());
     if (is_new) table.bytes_of_id.push_back(std::move(bytes));
     table.merges.push_back(*pair);

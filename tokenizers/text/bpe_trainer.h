@@ -19,10 +19,12 @@ struct TextTokenizerOptions {
   void validate() const;
 };
 
-// Merges the most frequent pair, again and again; of equals the one with the smaller ids. The order of texts does not matter.
+// Merges the most frequent pair, again and again; of equals the one with the smaller ids. The order of texts does not
+// matter.
 BytePairTable train_bpe(const std::vector<std::string>& texts, const TextTokenizerOptions& options);
 
-// A byte-pair tokenizer in the trainer's hands: it learns all it can from observe(), and has nothing to learn by gradient.
+// A byte-pair tokenizer in the trainer's hands: it learns all it can from observe(), and has nothing to learn by
+// gradient.
 class TrainableBytePair : public TrainableTokenizer {
  public:
   explicit TrainableBytePair(TextTokenizerOptions options);

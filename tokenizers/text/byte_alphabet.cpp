@@ -47,7 +47,8 @@ std::string unspell_bytes(std::string_view spelled) {
   for (std::size_t at = 0; at < spelled.size();) {
     const std::size_t width = (static_cast<unsigned char>(spelled[at]) & 0x80) != 0 ? 2 : 1;
     const auto found = byte_of.find(spelled.substr(at, width));
-    if (found == byte_of.end()) throw InputError("", "", "'" + std::string(spelled) + "' has a character outside the byte alphabet");
+    if (found == byte_of.end())
+      throw InputError("", "", "'" + std::string(spelled) + "' has a character outside the byte alphabet");
     bytes += found->second;
     at += width;
   }

@@ -6,7 +6,8 @@
 
 namespace palimpsest {
 
-// Bytes to the alphabet's characters (UTF-8) and back. InputError("", "", ...) for a character that is not in the alphabet.
+// Bytes to the alphabet's characters (UTF-8) and back. InputError("", "", ...) for a character that is not in the
+// alphabet.
 std::string spell_bytes(std::string_view bytes);
 std::string unspell_bytes(std::string_view spelled);
 

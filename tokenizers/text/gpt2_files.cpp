@@ -27,7 +27,8 @@ std::vector<std::string> read_vocabulary(const std::filesystem::path& path) {
   return bytes_of_id;
 }
 
-std::int64_t find_token(const std::map<std::string, std::int64_t>& id_of, std::string_view spelled, const std::string& place) {
+std::int64_t find_token(const std::map<std::string, std::int64_t>& id_of, std::string_view spelled,
+                        const std::string& place) {
   const auto found = id_of.find(unspell_bytes(spelled));
   if (found == id_of.end()) throw InputError(place, std::string(spelled), "is not in the vocabulary");
   return found->second;
@@ -39,7 +40,8 @@ BytePairTable read_gpt2_table(const std::filesystem::path& directory) {
   BytePairTable table;
   table.bytes_of_id = read_vocabulary(directory / "vocab.json");
   std::map<std::string, std::int64_t> id_of;
-  for (std::size_t id = 0; id < table.bytes_of_id.size(); ++id) id_of[table.bytes_of_id[id]] = static_cast<std::int64_t>(id);
+  for (std::size_t id = 0; id < table.bytes_of_id.size(); ++id)
+    id_of[table.bytes_of_id[id]] = static_cast<std::int64_t>(id);
   const std::string path = (directory / "merges.txt").string(), text = read_file(path);
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {

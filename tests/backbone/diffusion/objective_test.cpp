@@ -20,7 +20,8 @@ CanvasSchema tiny_schema() {
 // junk.
 class ExactDenoiser : public Denoiser {
  public:
-  explicit ExactDenoiser(RandomKey key) : joint_(at::softmax(2 * normal(key, {kFewIds, kFewIds, kFewIds}), -1).to(at::kDouble)) {
+  explicit ExactDenoiser(RandomKey key)
+      : joint_(at::softmax(2 * normal(key, {kFewIds, kFewIds, kFewIds}), -1).to(at::kDouble)) {
     joint_ = joint_ / joint_.sum();
   }
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override {

@@ -24,7 +24,8 @@ struct Pairs {
     options.validate();
     std::vector<Document> documents;
     for (std::int64_t i = 0; i < 2 * kPairs; ++i) {
-      documents.push_back(test::random_document(schema, kPairsKey.fold(static_cast<std::uint64_t>(options.sample_of(i)))));
+      documents.push_back(
+          test::random_document(schema, kPairsKey.fold(static_cast<std::uint64_t>(options.sample_of(i)))));
     }
     clean = build_canvas(schema, documents);
     noisy = corrupt(clean, schema, options, kPairsKey, test::indices(0, 2 * kPairs), 50);

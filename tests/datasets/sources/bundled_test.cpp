@@ -57,14 +57,16 @@ TEST(Bundled, SplitsCoverTheSetOnce) {
   std::size_t sum = 0;
   for (const char* split : {"train", "unseen-style", "unseen-concept"}) sum += keys(split).size();
   EXPECT_EQ(sum, rows().size());
-  for (const std::string& key : keys("unseen-style")) EXPECT_FALSE(keys("train").contains(key) || keys("unseen-concept").contains(key));
+  for (const std::string& key : keys("unseen-style"))
+    EXPECT_FALSE(keys("train").contains(key) || keys("unseen-concept").contains(key));
 }
 
 TEST(Bundled, UnseenConceptsAreUnseenInEveryVariant) {
   EXPECT_EQ(concepts("unseen-concept").size(), 128u);
   for (const char* split : {"train", "unseen-style", "unseen-voice"}) {
     const auto seen = concepts(split);
-    for (const std::string& name : concepts("unseen-concept")) EXPECT_FALSE(seen.contains(name)) << split << " has " << name;
+    for (const std::string& name : concepts("unseen-concept"))
+      EXPECT_FALSE(seen.contains(name)) << split << " has " << name;
   }
 }
 
@@ -105,7 +107,8 @@ TEST(Bundled, ManifoldVariantsAreOneConcept) {
 
 TEST(Bundled, NoticeNamesEverySourceAndLicence) {
   const std::string notice = read_file(kBundled / "NOTICE");
-  for (const char* word : {"noto", "Apache", "twemoji", "CC-BY-4.0", "openmoji", "CC-BY-SA-4.0", "fluent", "MIT", "CLDR", "emojibase"}) {
+  for (const char* word :
+       {"noto", "Apache", "twemoji", "CC-BY-4.0", "openmoji", "CC-BY-SA-4.0", "fluent", "MIT", "CLDR", "emojibase"}) {
     EXPECT_THAT(notice, testing::HasSubstr(word));
   }
 }

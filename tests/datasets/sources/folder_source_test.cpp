@@ -38,7 +38,8 @@ TEST(FolderSource, TableNamesTheSamples) {
   const ScratchFolder scratch;
   scratch.write("one.png", grey_png(2, 2));
   scratch.write("two.png", grey_png(2, 2));
-  scratch.write("captions.csv", "file,caption,style\none.png,\"a \"\"red\"\", round\nthing\",oil\ngone.png,lost,oil\n../out.png,x,y\n");
+  scratch.write("captions.csv",
+                "file,caption,style\none.png,\"a \"\"red\"\", round\nthing\",oil\ngone.png,lost,oil\n../out.png,x,y\n");
   const auto results = read_all(*folder_source(scratch.path(), "", both_roles()));
   ASSERT_EQ(results.size(), 3u);
   EXPECT_THAT(results[0].error, HasSubstr("unsafe name"));

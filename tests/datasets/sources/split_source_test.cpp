@@ -63,7 +63,8 @@ TEST(SplitSource, ErrorsNameFileAndLine) {
 
 TEST(OpenSource, UnknownNamesSuggestTheNearest) {
   EXPECT_THAT(message_of<InputError>([] { open_source(tiny_data(), "al"); }), HasSubstr("did you mean 'all'"));
-  EXPECT_THAT(message_of<InputError>([] { open_source(tiny_data(), "all", {"picturs"}); }), HasSubstr("did you mean 'picture'"));
+  EXPECT_THAT(message_of<InputError>([] { open_source(tiny_data(), "all", {"picturs"}); }),
+              HasSubstr("did you mean 'picture'"));
   DataOptions data = tiny_data();
   data.source = "nowhere.tar";
   EXPECT_THAT(message_of<InputError>([&] { open_source(data, "all"); }), HasSubstr("nowhere.tar: data.source"));

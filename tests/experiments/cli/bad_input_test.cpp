@@ -128,13 +128,17 @@ TEST_F(BadInput, UnknownNamesSuggestTheNearest) {
 }
 
 TEST_F(BadInput, ShardsOfAnotherTokenizer) {
-  ASSERT_EQ(tiny_->run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270").code, 0);
+  ASSERT_EQ(
+      tiny_->run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270")
+          .code,
+      0);
   const std::string places = " tokenizers.caption.path=runs/other/tokenizer tokenizers.title.path=runs/other/tokenizer";
   ASSERT_EQ(tiny_->run("prepare prepare.toml --out strange" + places).code, 0);
   expect_refused("train backbone.toml --run ./runs/new data.directory=strange",
                  "caption: the shards were made by tokenizer ");
   expect_refused("train backbone.toml --run ./runs/new" + places, "caption: the shards were made by tokenizer ");
-  expect_refused("evaluate runs/short --data strange", "caption: the shards' ids come from tokenizer ");
+  expect_refused("evaluate runs/short --data strange --picture-splits held-out --speech-splits held-out",
+                 "caption: the shards' ids come from tokenizer ");
   expect_refused("prepare prepare.toml --out shards" + places, "shards: tokenizers.caption.path: was prepared with ");
 }
 

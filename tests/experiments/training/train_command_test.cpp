@@ -11,7 +11,6 @@
 namespace palimpsest {
 namespace {
 
-
 class TrainCommand : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -121,7 +120,10 @@ TEST_F(TrainCommand, MicroBatchesGiveTheLossOfTheWholeBatch) {
 }
 
 TEST_F(TrainCommand, AStrangersTokenizerIsRefusedByName) {
-  ASSERT_EQ(tiny().run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270").code, 0);
+  ASSERT_EQ(tiny()
+                .run("train bpe.toml --run ./runs/other --export runs/other/tokenizer tokenizer.options.vocabulary=270")
+                .code,
+            0);
   const CommandOutcome outcome = tiny().run(
       "train backbone.toml --run ./runs/new tokenizers.title.path=runs/other/tokenizer "
       "tokenizers.caption.path=runs/other/tokenizer");
@@ -139,7 +141,8 @@ TEST_F(TrainCommand, ExportsTheAverageInBfloat16) {
   EXPECT_FALSE(std::filesystem::exists(tiny().folder / "shipped/tiny/optimizer.safetensors"));
 }
 
-// With rates of next to nothing a step changes nothing: the run still holds what it started from, until it has its own checkpoint.
+// With rates of next to nothing a step changes nothing: the run still holds what it started from, until it has its own
+// checkpoint.
 TEST_F(TrainCommand, StartsFromAnothersWeights) {
   const std::string command =
       "train backbone.toml --run ./runs/second training.start_from=runs/whole training.steps=2 training.warmup_steps=0 "

@@ -28,10 +28,33 @@ TEST(LogMel, AgreesWithTheDefinition) {
   const at::Tensor samples = 0.5 * tone(300, 400, 1000) + 0.1 * tone(2500, 0, 1000);
   const at::Tensor mel_TM = log_mel_TM(samples, {});
   ASSERT_EQ(mel_TM.sizes(), at::IntArrayRef({7, 80}));
-  const std::map<std::int64_t, std::map<std::int64_t, double>> goldens{
-      {0, {{0, -3.88402}, {5, -3.32035}, {11, -1.43568}, {12, -1.84100}, {20, -4.53338}, {41, -6.10007}, {47, -2.85200}, {79, -5.90188}}},
-      {3, {{0, -9.60362}, {5, -7.29266}, {11, -0.78783}, {12, -1.09520}, {20, -8.55538}, {41, -11.18289}, {47, -3.25872}, {79, -11.50985}}},
-      {6, {{0, -5.32324}, {5, -4.35441}, {11, -1.36738}, {12, -1.10953}, {20, -3.68264}, {41, -4.58530}, {47, -2.91885}, {79, -4.02979}}}};
+  const std::map<std::int64_t, std::map<std::int64_t, double>> goldens{{0,
+                                                                        {{0, -3.88402},
+                                                                         {5, -3.32035},
+                                                                         {11, -1.43568},
+                                                                         {12, -1.84100},
+                                                                         {20, -4.53338},
+                                                                         {41, -6.10007},
+                                                                         {47, -2.85200},
+                                                                         {79, -5.90188}}},
+                                                                       {3,
+                                                                        {{0, -9.60362},
+                                                                         {5, -7.29266},
+                                                                         {11, -0.78783},
+                                                                         {12, -1.09520},
+                                                                         {20, -8.55538},
+                                                                         {41, -11.18289},
+                                                                         {47, -3.25872},
+                                                                         {79, -11.50985}}},
+                                                                       {6,
+                                                                        {{0, -5.32324},
+                                                                         {5, -4.35441},
+                                                                         {11, -1.36738},
+                                                                         {12, -1.10953},
+                                                                         {20, -3.68264},
+                                                                         {41, -4.58530},
+                                                                         {47, -2.91885},
+                                                                         {79, -4.02979}}}};
   for (const auto& [frame, bands] : goldens) {
     for (const auto& [band, expected] : bands) {
       EXPECT_NEAR(mel_TM[frame][band].item<double>(), expected, 5e-3) << "frame " << frame << " band " << band;
@@ -52,7 +75,8 @@ TEST(MagnitudesOfMel, HaveTheMelThatWasAsked) {
   const at::Tensor wished_TM = log_mel_TM(tone(500, 2000, 8000), options);
   const at::Tensor found_TK = magnitudes_of_mel_TK(wished_TM, options);
   EXPECT_GE(found_TK.min().item<float>(), 0.0F);
-  const at::Tensor back = at::matmul(found_TK, mel_filters_MK(options).t()), wished = at::exp(wished_TM) - options.floor;
+  const at::Tensor back = at::matmul(found_TK, mel_filters_MK(options).t()),
+                   wished = at::exp(wished_TM) - options.floor;
   EXPECT_LT(((back - wished).norm() / wished.norm()).item<double>(), 0.02);
 }
 
@@ -64,7 +88,8 @@ TEST(GriffinLim, FindsAWaveformForTheMagnitudesOfToneAndChirp) {
     EXPECT_EQ(samples.sizes(), at::IntArrayRef({8000}));
     const double error = spectral_error(samples, wished_TK, options);
     EXPECT_LT(error, 0.1) << "slope " << slope;
-    EXPECT_LT(error, spectral_error(griffin_lim(wished_TK, options, {.iterations = 1}), wished_TK, options)) << "slope " << slope;
+    EXPECT_LT(error, spectral_error(griffin_lim(wished_TK, options, {.iterations = 1}), wished_TK, options))
+        << "slope " << slope;
     EXPECT_TRUE(at::equal(samples, griffin_lim(wished_TK, options, {})));
   }
 }

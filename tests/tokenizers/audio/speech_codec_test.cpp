@@ -1,10 +1,9 @@
 #include "tokenizers/audio/speech_codec.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/errors.h"
 
@@ -109,7 +108,8 @@ TEST(SpeechCodec, RefusesOtherMediaRatesAndIds) {
   EXPECT_THAT(message(Text{"apple"}), HasSubstr("reads audio, got text"));
   EXPECT_THAT(message(Audio{at::zeros({100}), 44'100}), HasSubstr("16000 samples a second, got 44100"));
   EXPECT_THROW(codec.layout(3), c10::Error);
-  EXPECT_THROW(codec.decode({{at::zeros({2}, at::kLong), frame_layout(1, 2)}}), c10::Error);  // id 0 is none of codebook 1
+  EXPECT_THROW(codec.decode({{at::zeros({2}, at::kLong), frame_layout(1, 2)}}),
+               c10::Error);  // id 0 is none of codebook 1
 }
 
 TEST(AudioTokenizerOptions, BrokenRulesAreNamed) {

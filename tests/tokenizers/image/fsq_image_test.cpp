@@ -1,10 +1,9 @@
 #include "tokenizers/image/fsq_image.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/errors.h"
 
@@ -14,7 +13,13 @@ namespace {
 using testing::HasSubstr;
 
 ImageTokenizerOptions tiny_image_options() {
-  return {.size = 16, .downsample = 8, .levels = {8, 8, 5}, .widths = {12, 16}, .hidden = {12, 16}, .encoder_blocks = {1, 1}, .decoder_blocks = {1, 1}};
+  return {.size = 16,
+          .downsample = 8,
+          .levels = {8, 8, 5},
+          .widths = {12, 16},
+          .hidden = {12, 16},
+          .encoder_blocks = {1, 1},
+          .decoder_blocks = {1, 1}};
 }
 
 // Two bands of colour: simple enough to learn in a few steps, different from one another.

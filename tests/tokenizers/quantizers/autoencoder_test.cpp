@@ -20,7 +20,10 @@ TEST(FoldGrid, RefusesGridsThatDoNotFit) {
 
 TEST(Autoencoder, ShrinksAndRestoresTheGridAndStartsWithIdentityBlocks) {
   ParameterSet parameters;
-  const AutoencoderShape shape{.channels = 3, .code_channels = 4, .kernel_rows = 3, .kernel_columns = 3,
+  const AutoencoderShape shape{.channels = 3,
+                               .code_channels = 4,
+                               .kernel_rows = 3,
+                               .kernel_columns = 3,
                                .stages = {{.fold_rows = 4, .fold_columns = 4, .width = 8, .hidden = 6},
                                           {.fold_rows = 2, .fold_columns = 2, .width = 12, .hidden = 10}}};
   const Autoencoder net(shape, parameters, RandomKey::root(3));

@@ -22,7 +22,8 @@ TEST(FiniteScalarQuantizer, IdsAndCodesAreExactInverses) {
     for (std::size_t channel = 0; channel < levels.size(); ++channel) {
       const double count = static_cast<double>(levels[channel]), offset = levels[channel] % 2 == 0 ? 0.5 : 0.0;
       const double half = 0.5 * (count - 1) * 1.001;
-      const at::Tensor level = codes.select(1, static_cast<std::int64_t>(channel)).to(at::kDouble) * std::floor(count / 2);
+      const at::Tensor level =
+          codes.select(1, static_cast<std::int64_t>(channel)).to(at::kDouble) * std::floor(count / 2);
       z.push_back(at::atanh(((level + offset) / half).clamp(-0.9999, 0.9999)) - std::atanh(offset / half));
     }
     EXPECT_TRUE(at::equal(quantizer.ids(at::stack(z, 1)), ids)) << "levels " << testing::PrintToString(levels);

@@ -33,14 +33,18 @@ std::string random_bytes(RandomKey key, std::size_t size) {
 }
 
 BytePairTokenizer small_tokenizer() {
-  return BytePairTokenizer(train_bpe({"red apple", "green apple", "grinning face", "red heart", "face with tears"}, {.vocabulary = 320}));
+  return BytePairTokenizer(
+      train_bpe({"red apple", "green apple", "grinning face", "red heart", "face with tears"}, {.vocabulary = 320}));
 }
 
 TEST(ByteAlphabet, SpellsEveryByteAndComesBack) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
   EXPECT_EQ(unspell_bytes(spell_bytes(all)), all);
-  EXPECT_EQ(spell_bytes(" a\n"), "\xC4\xA0" "a" "\xC4\x8A");
+  EXPECT_EQ(spell_bytes(" a\n"),
+            "\xC4\xA0"
+            "a"
+            "\xC4\x8A");
   EXPECT_THROW(unspell_bytes("\xE4\xB8\x80"), InputError);
 }
 
@@ -81,7 +85,9 @@ TEST(BytePairTokenizer, MediaComesBackExactlyAndTellsOtherKindsApart) {
 TEST(BytePairTokenizer, BrokenUtf8IsReadWithReplacements) {
   const BytePairTokenizer tokenizer(byte_table());
   const at::Tensor ids = at::tensor({0x61, 0xC3, 0x62, 0xE2, 0x82}, at::kLong);
-  EXPECT_EQ(std::get<Text>(tokenizer.decode({{ids, text_layout(5)}})[0]).utf8, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(std::get<Text>(tokenizer.decode({{ids, text_layout(5)}})[0]).utf8,
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_THROW(tokenizer.decode({{at::tensor({256}, at::kLong), text_layout(1)}}), c10::Error);
 }
 
@@ -98,7 +104,8 @@ TEST(BytePairTokenizer, AgreesWithItsPythonTwinOnGpt2) {
   ASSERT_GT(goldens.size(), 500U);
   for (const auto& golden : goldens) {
     const auto text = golden["text"].get<std::string>();
-    EXPECT_EQ(gpt2.encode_bytes(text), golden["ids"].get<std::vector<std::int64_t>>()) << golden["text"].dump(-1, ' ', true);
+    EXPECT_EQ(gpt2.encode_bytes(text), golden["ids"].get<std::vector<std::int64_t>>())
+        << golden["text"].dump(-1, ' ', true);
   }
 }
 
