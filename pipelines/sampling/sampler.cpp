@@ -25,6 +25,10 @@ Sampler::Sampler(DiffusionModel model, SamplerOptions options, std::unique_ptr<P
                  std::shared_ptr<const Constraint> constraint)
     : model_(std::move(model)), options_(std::move(options)), policy_(std::move(policy)) {
   options_.validate();
+  if (model_.diffusion.process.kind == ProcessKind::kUniform) {
+    throw InputError("", "diffusion.process.kind",
+                     "is uniform: samplers start from masks, which such a model has never seen; it can be scored");
+  }
   for (const auto& [name, role] : options_.roles) model_.schema.role_index(name);
   for (const std::string& name : options_.joint.order) model_.schema.role_index(name);
   if (!policy_) policy_ = make_policy(options_);

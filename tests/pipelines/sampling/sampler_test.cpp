@@ -138,6 +138,13 @@ TEST(Sampler, RefusesOptionsForARoleThatIsNotThere) {
   }
 }
 
+TEST(Sampler, RefusesAModelOfUniformNoise) {
+  DiffusionModel model = tiny_model();
+  model.diffusion.process.kind = ProcessKind::kUniform;
+  EXPECT_THAT(message_of<InputError>([&] { Sampler(model, SamplerOptions{}); }),
+              testing::HasSubstr("diffusion.process.kind: is uniform: samplers start from masks"));
+}
+
 TEST(Sampler, RefusesAPolicyWhoseHeadTheModelLacks) {
   SamplerOptions options;
   options.remask.kind = RemaskKind::kQuality;
