@@ -1,11 +1,13 @@
 # libpalimpsest_cuda.so: every *_cuda.cu, linked to the CUDA half of LibTorch. The program opens it when it lies beside it, and
 # its kernels register themselves with torch's dispatcher, so nothing of the program is linked to it.
-set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 if(NOT CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 90)
 endif()
 enable_language(CUDA)
+# CMake 3.25 does not know that nvcc 13 has this standard, which targets take over from CMAKE_CXX_STANDARD.
+set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+set(CMAKE_CUDA_STANDARD 20)
 find_package(CUDAToolkit REQUIRED)
 
 file(GLOB PALIMPSEST_CUDA_SOURCES CONFIGURE_DEPENDS
