@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/files.h"
+#include "base/own_group.h"
 #include "modalities/media/audio.h"
 
 extern char** environ;
@@ -21,22 +22,6 @@ namespace palimpsest {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A process group of its own: Ctrl-C is for this program, and the sound that is being made becomes whole.
-class OwnGroup {
- public:
-  OwnGroup() {
-    posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
-  }
-  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
-  OwnGroup(const OwnGroup&) = delete;
-  OwnGroup& operator=(const OwnGroup&) = delete;
-  const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_;
-};
 
 class FileActions {
  public:

@@ -36,9 +36,8 @@ struct Weights {
 };
 
 Weights read_weights(const fs::path& directory) {
-  for (const char* name : {"ema.safetensors", "model.safetensors"}) {
-    if (fs::exists(directory / name)) return {name, read_safetensors(directory / name)};
-  }
+  const fs::path weights = weights_of(directory);
+  if (fs::exists(weights)) return {weights.filename().string(), read_safetensors(weights)};
   throw InputError(directory.string(), "model.safetensors", "is missing: the checkpoint was half written");
 }
 

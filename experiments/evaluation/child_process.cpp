@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/own_group.h"
 
 namespace palimpsest {
 
@@ -70,22 +71,6 @@ class Pipe {
 
  private:
   std::array<int, 2> ends_{-1, -1};
-};
-
-// A process group of its own: Ctrl-C is for this program, which stops when the child is done.
-class OwnGroup {
- public:
-  OwnGroup() {
-    posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
-  }
-  ~OwnGroup() { posix_spawnattr_destroy(&attributes_); }
-  OwnGroup(const OwnGroup&) = delete;
-  OwnGroup& operator=(const OwnGroup&) = delete;
-  const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_;
 };
 
 pid_t start_program(const std::vector<std::string>& arguments, const ChildStreams& streams) {
