@@ -1,5 +1,6 @@
 #include "backbone/diffusion/corruption.h"
 
+#include <algorithm>
 #include <span>
 
 #include "backbone/diffusion/pattern_draw.h"
@@ -114,23 +115,39 @@ class Corruptor {
     }
   }
 
-  // A non-empty proper subset of the present roles, every one as likely, is given in a share `conditional` of the
-  // documents.
+  // In a share `conditional` of the documents a non-empty proper subset of the present roles is given, each as likely
+  // as the product of its roles' odds.
   std::vector<Fate> draw_fates(std::span<const Span> spans, RandomKey key) const {
     std::vector<Fate> fates(spans.size(), Fate::kNoised);
     std::vector<std::size_t> present;
     for (std::size_t s = 0; s < spans.size(); ++s) {
       if (can_be_noised(spans[s])) present.push_back(s);
     }
-    TORCH_CHECK(present.size() < 63, "corrupt: more roles in a document than bits in a draw");
+    TORCH_CHECK(present.size() <= 16, "corrupt: at most 16 roles a document, whose subsets are drawn from");
     if (present.size() < 2 || key.fold("conditional").uniform(0) >= options_.conditional) return fates;
-    const std::uint64_t subset = 1 + key.fold("given").below((std::uint64_t{1} << present.size()) - 2, 0);
+    const std::uint64_t subset = draw_subset(spans, present, key.fold("given").uniform(0));
     for (std::size_t i = 0; i < present.size(); ++i) {
       if (!(subset >> i & 1)) continue;
       const auto role = static_cast<std::uint64_t>(spans[present[i]].role);
       fates[present[i]] = key.fold("hidden").uniform(role) < options_.hide_given ? Fate::kHidden : Fate::kGiven;
     }
     return fates;
+  }
+
+  // Bit i of the subset stands for present[i]; `uniform` falls among the subsets' odds, laid end to end.
+  std::uint64_t draw_subset(std::span<const Span> spans, const std::vector<std::size_t>& present,
+                            double uniform) const {
+    const std::uint64_t last = (std::uint64_t{1} << present.size()) - 2;
+    std::vector<double> up_to{0.0};  // summed odds of the subsets 1 .. n
+    for (std::uint64_t subset = 1; subset <= last; ++subset) {
+      double odds = 1;
+      for (std::size_t i = 0; i < present.size(); ++i) {
+        if (subset >> i & 1) odds *= options_.given_odds_of(schema_.role(spans[present[i]].role).name);
+      }
+      up_to.push_back(up_to.back() + odds);
+    }
+    const auto found = std::upper_bound(up_to.begin() + 1, up_to.end(), uniform * up_to.back());
+    return std::min<std::uint64_t>(static_cast<std::uint64_t>(found - up_to.begin()), last);
   }
 
   void hide(const Span& span) {

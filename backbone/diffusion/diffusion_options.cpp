@@ -45,6 +45,9 @@ void DiffusionOptions::validate() const {
   for (const auto& [modality, weight] : weights) {
     if (!(weight >= 0)) throw InputError("", "weights." + modality, "must not be negative");
   }
+  for (const auto& [role, odds] : given_odds) {
+    if (!(odds > 0)) throw InputError("", "given_odds." + role, "must be above 0");
+  }
   schedule.validate();
   for (const auto& [modality, own] : schedules) own.validate();
   process.validate();
@@ -62,6 +65,11 @@ NoiseSchedule DiffusionOptions::schedule_of(const std::string& modality) const {
 double DiffusionOptions::weight_of(const std::string& modality) const {
   const auto found = weights.find(modality);
   return found == weights.end() ? 1.0 : found->second;
+}
+
+double DiffusionOptions::given_odds_of(const std::string& role) const {
+  const auto found = given_odds.find(role);
+  return found == given_odds.end() ? 1.0 : found->second;
 }
 
 DiffusionOptions DiffusionOptions::for_validation() const {

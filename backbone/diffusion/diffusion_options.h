@@ -25,9 +25,10 @@ struct DiffusionOptions {
   std::map<std::string, ScheduleOptions> schedules;                   // by modality
   std::map<std::string, double> weights;                              // loss weight by modality, default 1
   LossNormalisation normalisation = LossNormalisation::kPerModality;  // mean a modality, then weighted sum
-  double conditional = 0.8;  // share of documents with at least one role given clean
-  double hide_given = 0.1;   // probability that a given role is hidden whole: masked and invisible, no loss
-  double end_weight = 1.0;   // loss weight of `end` filling in elastic roles after the first
+  double conditional = 0.8;                  // share of documents with at least one role given clean
+  std::map<std::string, double> given_odds;  // of a role to be among the given ones, default 1
+  double hide_given = 0.1;  // probability that a given role is hidden whole: masked and invisible, no loss
+  double end_weight = 1.0;  // loss weight of `end` filling in elastic roles after the first
   ProcessOptions process;
   TimesOptions times;
   PatternMixture patterns;  // empty: iid
@@ -41,6 +42,7 @@ struct DiffusionOptions {
     visitor("weights", self.weights, "loss weight by modality, default 1");
     visitor("normalisation", self.normalisation, "per-modality: mean of each, then weighted sum; per-token: one mean");
     visitor("conditional", self.conditional, "share of documents with at least one role given clean");
+    visitor("given_odds", self.given_odds, "odds of a role to be among the given ones, default 1");
     visitor("hide_given", self.hide_given, "probability that a given role is hidden whole (condition dropout)");
     visitor("end_weight", self.end_weight, "loss weight of the end filling after the first end");
     visitor("process", self.process, "what noise makes of a token");
@@ -53,6 +55,7 @@ struct DiffusionOptions {
 
   NoiseSchedule schedule_of(const std::string& modality) const;
   double weight_of(const std::string& modality) const;
+  double given_odds_of(const std::string& role) const;
 
   // The sample that a global index stands for: each has two of them when masks are complementary.
   std::int64_t sample_of(std::int64_t global_index) const { return complementary ? global_index / 2 : global_index; }

@@ -96,7 +96,8 @@ struct SpeechOptions {
 };
 
 struct DataOptions {
-  std::string source;  // a tar (WebDataset: KEY.extension members; gzip, xz, zstd are fine) or a folder of such files
+  std::string source;  // a tar (WebDataset: KEY.extension members; gzip, xz, zstd are fine), a folder of such files, or
+                       // a .txt or .jsonl whose lines are samples
   std::string table;  // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl
                       // when there
   std::map<std::string, RoleOptions> roles;
@@ -105,7 +106,7 @@ struct DataOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
-    visitor("source", self.source, "a tar or a folder of files KEY.extension");
+    visitor("source", self.source, "a tar or a folder of files KEY.extension, or a .txt or .jsonl of lines");
     visitor("table", self.table, "a .csv or .jsonl table of a folder's files");
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");

@@ -1,6 +1,7 @@
 #include "datasets/sources/open_source.h"
 
 #include "datasets/sources/folder_source.h"
+#include "datasets/sources/lines_source.h"
 #include "datasets/sources/spoken_source.h"
 #include "datasets/sources/tar_source.h"
 #include "datasets/sources/varied_source.h"
@@ -37,6 +38,7 @@ class OnlyRoles : public Source {
 std::unique_ptr<Source> open_files(const DataOptions& data, MemberRequest request) {
   const std::filesystem::path path = find_data(data.source, "data.source");
   if (std::filesystem::is_directory(path)) return folder_source(path, data.table, std::move(request));
+  if (is_lines_file(path)) return lines_source(path, std::move(request));
   return tar_source(path, std::move(request));
 }
 

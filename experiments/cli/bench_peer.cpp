@@ -1,6 +1,6 @@
 #include "experiments/cli/bench_peer.h"
 
-#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/errors.h"
 #include "base/recipe.h"
@@ -16,12 +16,12 @@ std::filesystem::path in_source_tree(const char* path) { return recipe_root().pa
 
 }  // namespace
 
-PythonPeer::PythonPeer()
-    : python_(in_source_tree(".deps/peers/python")), script_(in_source_tree("tests/bench/peers/train_step.py")) {
+PythonPeer::PythonPeer(const std::string& script)
+    : python_(in_source_tree(".deps/peers/python")), script_(in_source_tree("tests/bench/peers") / script) {
   for (const std::filesystem::path& needed : {python_, script_}) {
     if (std::filesystem::exists(needed)) continue;
     throw InputError(needed.string(), "",
-                     "is missing: the reference is set up by './run bench'; --alone measures without it");
+                     "is missing: the references are set up by './run bench'; --alone measures without them");
   }
 }
 
@@ -38,29 +38,39 @@ std::vector<std::string> peer_arguments(const PeerRun& run) {
                                      "--seed",    std::to_string(run.seed),
                                      "--head",    "masked",
                                      "--malloc",  "keep",
-                                     "--repeat",  "1",
-                                     "--json"};
+                                     "--repeat",  "1"};
   if (run.compiled) arguments.emplace_back("--compile");
   return arguments;
 }
 
-PeerFigures PythonPeer::run(const PeerRun& run) const {
+std::vector<PeerRow> PythonPeer::rows(const std::vector<std::string>& arguments) const {
   // This program's own wish for huge pages is not the reference's, which asks for them by its allocator.
   std::vector<std::string> command{"env", "-u", "THP_MEM_ALLOC_ENABLE", python_.string(), script_.string()};
-  for (const std::string& argument : peer_arguments(run)) command.push_back(argument);
-  return parse_peer_row(program_output(command));
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  command.emplace_back("--json");
+  return parse_peer_rows(program_output(command));
 }
 
-PeerFigures parse_peer_row(const std::string& text) {
-  std::size_t begin = text.starts_with('{') ? 0 : text.find("\n{");  // comments come first
-  begin = begin == std::string::npos ? text.size() : begin;
-  const auto row = nlohmann::json::parse(text.substr(begin), nullptr, /*allow_exceptions=*/false);
-  for (const char* key : {"tokens/s", "peak MiB"}) {
-    if (!row.is_object() || !row.contains(key) || !row[key].is_number()) {
-      throw InputError("the reference", key, "is not in what it printed: " + text);
-    }
+PeerFigures PythonPeer::train(const PeerRun& run) const {
+  const PeerRow row = rows(peer_arguments(run)).front();
+  return {peer_figure(row, "tokens/s"), static_cast<std::int64_t>(peer_figure(row, "peak MiB") * kMebibyte)};
+}
+
+std::vector<PeerRow> parse_peer_rows(const std::string& text) {
+  std::vector<PeerRow> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const PeerRow row = PeerRow::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (row.is_object()) rows.push_back(row);
   }
-  return {row["tokens/s"], static_cast<std::int64_t>(row["peak MiB"].get<double>() * kMebibyte)};
+  if (rows.empty()) throw InputError("the reference", "", "printed no row: " + text);
+  return rows;
+}
+
+double peer_figure(const PeerRow& row, const std::string& name) {
+  if (!row.contains(name) || !row[name].is_number())
+    throw InputError("the reference", name, "is not in what it printed: " + row.dump());
+  return row[name].get<double>();
 }
 
 }  // namespace palimpsest

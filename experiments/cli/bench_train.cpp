@@ -104,13 +104,13 @@ PeerRun peer_run(const BenchTrainOptions& options, c10::ScalarType dtype) {
 }
 
 void add_reference(Figures& figures, const PythonPeer& peer, PeerRun run, bool compiled_too) {
-  const PeerFigures eager = peer.run(run);
+  const PeerFigures eager = peer.train(run);
   figures.reference.push_back(eager.tokens_per_second);
   figures.ratio_eager.push_back(figures.ours.back() / eager.tokens_per_second);
   figures.reference_peak_bytes = std::max(figures.reference_peak_bytes, eager.peak_bytes);
   if (!compiled_too) return;
   run.compiled = true;
-  const PeerFigures compiled = peer.run(run);
+  const PeerFigures compiled = peer.train(run);
   figures.compiled.push_back(compiled.tokens_per_second);
   figures.ratio_compile.push_back(figures.ours.back() / compiled.tokens_per_second);
 }
@@ -160,7 +160,7 @@ void run_bench_train(const BenchTrainOptions& options) {
   options.validate();
   const BenchPreset preset = options.sizes();
   std::optional<PythonPeer> peer;
-  if (!options.alone) peer.emplace();
+  if (!options.alone) peer.emplace("train_step.py");
   catch_interrupts();
   const Machine machine = resolve_machine(options.machine);
   OurSide ours(preset, machine, options.machine.seed);

@@ -1,6 +1,7 @@
 // palimpsest generate: any wanted roles from any given ones.
 #include <chrono>
 #include <iostream>
+#include <optional>
 
 #include "base/errors.h"
 #include "base/files.h"
@@ -28,7 +29,7 @@ struct GenerateOptions {
   std::vector<std::string> given;      // ROLE=TEXT, ROLE=@FILE or ROLE=FILE
   std::vector<std::string> wanted;
   std::vector<std::string> holes;  // ROLE=top,left,bottom,right
-  std::string out;
+  std::string out, replay;
   std::int64_t count = 1;
   FitPolicy fit = FitPolicy::kRefuse;
   bool json = false, trace = false, dry_run = false;
@@ -150,6 +151,17 @@ void save_trace(const fs::path& out, const Film& film, const std::vector<std::st
   }
 }
 
+// What an earlier run wrote into the same canvas, by its trace alone.
+SampleResult replayed(const std::string& file, const TokenCanvas& start) {
+  const auto json = nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  SampleResult result{start, trace_from_json(json, file)};
+  if (!result.trace.start_BL.sizes().equals(start.tokens_BL.sizes()) || !result.trace.start_BL.equal(start.tokens_BL)) {
+    throw InputError(file, "start", "is another canvas: --given, --want, --hole and --count must be as they were");
+  }
+  result.canvas.tokens_BL = result.trace.replay();
+  return result;
+}
+
 nlohmann::json report(const SamplerOptions& sampler, const std::vector<Written>& written, double seconds) {
   nlohmann::json files = nlohmann::json::array();
   for (const Written& file : written)
@@ -194,11 +206,13 @@ void run_generate(const CLI::App& command, const GenerateOptions& options) {
   const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
   const Sampler sampler(model.diffusion_model(), chosen);
   sampler.check(start);
+  std::optional<SampleResult> earlier;
+  if (!options.replay.empty()) earlier = replayed(options.replay, start);
   announce(options, chosen, query);
   if (options.dry_run) return;
   prepare_out(options.out);
   const auto begin = std::chrono::steady_clock::now();
-  const SampleResult result = sample(sampler, start, options);
+  const SampleResult result = earlier ? std::move(*earlier) : sample(sampler, start, options);
   const auto media = read_media(model.schema, model.tokenizers, result.canvas, made_roles(query));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   const auto written = save_samples(options.out, media);
@@ -242,6 +256,8 @@ void add_generate_command(CLI::App& program) {
           "given pictures of another size: crop, pad, stretch or refuse")
       ->default_str(enum_name(options->fit));
   command->add_flag("--trace", options->trace, "write trace.json and film strips too");
+  command->add_option("--replay", options->replay,
+                      "a trace.json: make what that run made, of the same query, without sampling again");
   command->add_flag("--json", options->json, "report as JSON on stdout");
   command->add_flag("--dry-run", options->dry_run, "check everything, make nothing");
   add_options(*command, options->sampler);

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "backbone/diffusion/catalogue.h"
 #include "base/errors.h"
 #include "datasets/shards/manifest.h"
 #include "experiments/cli/commands.h"
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 struct InspectCommand {
   std::string thing, contact_sheet, tokenizers, split;
   std::int64_t rows = 32;
-  bool tensors = false, samplers = false, json = false;
+  bool tensors = false, samplers = false, diffusion = false, json = false;
 };
 
 // A path as it is; a word that is none may be a NAME under checkpoints/.
@@ -71,9 +72,20 @@ void make_contact_sheet(const fs::path& data, const InspectCommand& command) {
   std::cerr << "contact sheet: " << command.contact_sheet << "\n";
 }
 
+Facts inspect_catalogue(const std::vector<CatalogueEntry>& catalogue) {
+  Facts rows = Facts::array();
+  for (const CatalogueEntry& entry : catalogue) {
+    rows.push_back({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}});
+  }
+  return rows;
+}
+
 void run_inspect(const InspectCommand& command) {
-  if (command.samplers) {
-    print_facts(inspect_samplers(), command.json);
+  if (command.samplers || command.diffusion) {
+    Facts facts;
+    if (command.diffusion) facts["diffusion"] = inspect_catalogue(diffusion_catalogue());
+    if (command.samplers) facts["samplers"] = inspect_catalogue(sampler_catalogue());
+    print_facts(facts, command.json);
     return;
   }
   if (command.thing.empty()) throw InputError("command line", "THING", "is missing: what to look into");
@@ -83,14 +95,6 @@ void run_inspect(const InspectCommand& command) {
 }
 
 }  // namespace
-
-Facts inspect_samplers() {
-  Facts rows = Facts::array();
-  for (const SamplerEntry& entry : sampler_catalogue()) {
-    rows.push_back({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}});
-  }
-  return {{"samplers", rows}};
-}
 
 Facts inspect_recipe(const fs::path& file) {
   const Recipe recipe = load_recipe(file.string(), "train");
@@ -108,7 +112,7 @@ void add_inspect_command(CLI::App& program) {
       "Examples:\n"
       "  palimpsest inspect checkpoints/emoji --tensors\n"
       "  palimpsest inspect data/emoji4 --contact-sheet sheet.png --tokenizers checkpoints/emoji\n"
-      "  palimpsest inspect --samplers");
+      "  palimpsest inspect --samplers --diffusion");
   app->add_option("THING", command->thing,
                   "a checkpoint, a run, a directory that prepare wrote, a tokenizer, a recipe (.toml) or a media file");
   app->add_flag("--tensors", command->tensors, "of a checkpoint: a table of its tensors");
@@ -118,6 +122,8 @@ void add_inspect_command(CLI::App& program) {
   app->add_option("--split", command->split, "the contact sheet's split; without it the first");
   app->add_option("--rows", command->rows, "rows on the contact sheet")->capture_default_str();
   app->add_flag("--samplers", command->samplers, "list the sampler's policies and settings with their papers");
+  app->add_flag("--diffusion", command->diffusion,
+                "list processes, schedules, times, masking patterns and objectives with their papers");
   app->add_flag("--json", command->json, "print it as JSON");
   app->callback([command] { run_inspect(*command); });
 }

@@ -26,9 +26,6 @@ Facts inspect_recipe(const std::filesystem::path& file);
 // A text, picture, sound or film; told apart by content.
 Facts inspect_media(const std::filesystem::path& file);
 
-// The sampler's policies and settings.
-Facts inspect_samplers();
-
 // The tokenizers that a checkpoint carries, by role. InputError when it carries none.
 Tokenizers carried_tokenizers(const std::filesystem::path& checkpoint);
 

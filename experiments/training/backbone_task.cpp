@@ -38,6 +38,7 @@ void check_set(const TokenSet& set, const std::string& name, const CanvasSchema&
                const std::map<std::string, std::string>& fingerprints) {
   const std::vector<std::string> held = set.roles();
   for (const Role& role : schema.roles()) {
+    if (!schema.holds(schema.role_index(role.name))) continue;
     if (std::find(held.begin(), held.end(), role.name) == held.end()) {
       throw InputError(name, role.name, "the shards hold no such role" + suggest(role.name, held));
     }
@@ -57,16 +58,12 @@ std::vector<std::string> held_roles(const CanvasSchema& schema) {
   return names;
 }
 
-std::vector<std::pair<double, CanvasSchema>> make_role_sets(const std::map<std::string, RoleSetOptions>& sets,
-                                                            const CanvasSchema& schema) {
-  double sum = 0, running = 0;
-  for (const auto& [name, set] : sets) sum += set.weight;
-  std::vector<std::pair<double, CanvasSchema>> result;
-  for (const auto& [name, set] : sets) {
-    running += set.weight;
-    result.emplace_back(running / sum, schema.with_roles(set.roles));
-  }
-  return result;
+std::shared_ptr<TokenSet> open_checked(const std::string& directory, const std::string& split,
+                                       const CanvasSchema& schema,
+                                       const std::map<std::string, std::string>& fingerprints) {
+  std::shared_ptr<TokenSet> set = open_token_set(find_data(directory, "data.directory"), split);
+  check_set(*set, directory + " (" + split + ")", schema, fingerprints);
+  return set;
 }
 
 void copy_directory(const fs::path& from, const fs::path& to) {
@@ -130,32 +127,47 @@ BackboneTask::BackboneTask(const TaskRequest& request)
     fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
   }
   schema_ = make_schema(canvas, tokenizers, request.recipe.file);
-  const auto open = [&](const std::string& directory, const std::string& split) {
-    std::shared_ptr<TokenSet> set = open_token_set(find_data(directory, "data.directory"), split);
-    check_set(*set, directory + " (" + split + ")", schema_, fingerprints);
-    return set;
-  };
-  std::vector<MixturePart> parts;
-  for (const MixtureOptions& part : data_.mixture) parts.push_back({open(part.directory, part.split), part.weight});
-  if (parts.empty()) parts.push_back({open(data_.directory, data_.split), 1.0});
-  train_ = std::make_unique<Mixture>(std::move(parts), key_.fold("data"));
+  for (const auto& [role, odds] : diffusion_.given_odds) schema_.role_index(role);  // InputError when there is none
+  views_ = make_views(fingerprints);
   for (const std::string& split : data_.validation) {
-    const std::vector<MixturePart> part{{open(data_.directory, split), 1.0}};
+    const std::vector<MixturePart> part{{open_checked(data_.directory, split, schema_, fingerprints), 1.0}};
     held_out_[split] = std::make_unique<Mixture>(part, RandomKey::root(0).fold("validation"));
   }
-  role_sets_ = make_role_sets(data_.role_sets, schema_);
   const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
   transformer_ = std::make_unique<Transformer>(net, schema_, key_.fold("parameters"));
   transformer_->parameters().to(machine_.device);
   transformer_->set_compute_type(machine_.dtype);
 }
 
-const CanvasSchema& BackboneTask::schema_at(std::int64_t step) const {
-  const double uniform = key_.fold("role set").uniform(static_cast<std::uint64_t>(step));
-  for (const auto& [share, schema] : role_sets_) {
-    if (uniform < share) return schema;
+std::vector<BackboneTask::StepView> BackboneTask::make_views(
+    const std::map<std::string, std::string>& fingerprints) const {
+  std::vector<MixturePart> parts;
+  for (const MixtureOptions& part : data_.mixture)
+    parts.push_back({open_checked(part.directory, part.split, schema_, fingerprints), part.weight});
+  if (parts.empty()) parts.push_back({open_checked(data_.directory, data_.split, schema_, fingerprints), 1.0});
+  const auto all = std::make_shared<const Mixture>(std::move(parts), key_.fold("data"));
+  if (data_.role_sets.empty()) return {{1.0, schema_, all}};
+  double sum = 0, running = 0;
+  for (const auto& [name, set] : data_.role_sets) sum += set.weight;
+  std::vector<StepView> views;
+  for (const auto& [name, set] : data_.role_sets) {
+    running += set.weight;
+    StepView view{running / sum, schema_.with_roles(set.roles), all};
+    if (!set.directory.empty()) {
+      const std::vector<MixturePart> own{{open_checked(set.directory, set.split, view.schema, fingerprints), 1.0}};
+      view.samples = std::make_shared<const Mixture>(own, key_.fold("data").fold(name));
+    }
+    views.push_back(std::move(view));
   }
-  return schema_;
+  return views;
+}
+
+const BackboneTask::StepView& BackboneTask::view_at(std::int64_t step) const {
+  const double uniform = key_.fold("role set").uniform(static_cast<std::uint64_t>(step));
+  for (const StepView& view : views_) {
+    if (uniform < view.up_to) return view;
+  }
+  return views_.back();
 }
 
 BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
@@ -194,7 +206,8 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
   if (training_.micro_batches == 1) return diffusion_;
   if (whole_batch_.step != step) {
     const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    whole_batch_ = {step, noised_positions(batch(*train_, schema_at(step),
+    const StepView& view = view_at(step);
+    whole_batch_ = {step, noised_positions(batch(*view.samples, view.schema,
                                                  {key_.fold("noise"), indices, training_.batch}, diffusion_))};
   }
   DiffusionOptions options = diffusion_;
@@ -212,8 +225,9 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
 LossReport BackboneTask::loss(const StepPosition& position) {
   const std::int64_t share = training_.batch / training_.micro_batches;
   const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const Batch part = batch(*train_, schema_at(position.step),
-                           {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
+  const StepView& view = view_at(position.step);
+  const Batch part =
+      batch(*view.samples, view.schema, {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
   const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
   return {result.loss, result.nats};
 }
@@ -246,11 +260,10 @@ std::map<std::string, double> BackboneTask::units_a_step() const {
 }
 
 double BackboneTask::mean_length() const {
-  if (role_sets_.empty()) return static_cast<double>(schema_.length());
   double mean = 0, previous = 0;
-  for (const auto& [share, schema] : role_sets_) {
-    mean += (share - previous) * static_cast<double>(schema.length());
-    previous = share;
+  for (const StepView& view : views_) {
+    mean += (view.up_to - previous) * static_cast<double>(view.schema.length());
+    previous = view.up_to;
   }
   return mean;
 }

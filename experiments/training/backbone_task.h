@@ -33,11 +33,15 @@ struct MixtureOptions {
 struct RoleSetOptions {
   std::vector<std::string> roles;
   double weight = 1.0;
+  std::string directory;  // whose samples such a step takes; empty: those of [data]
+  std::string split = "train";
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
     visitor("roles", self.roles, "the roles in the canvas of such a step");
     visitor("weight", self.weight, "share of the steps, up to a common factor");
+    visitor("directory", self.directory, "a directory that prepare wrote; empty: the samples of [data]");
+    visitor("split", self.split, "the split of that directory");
   }
   void validate() const;
 };
@@ -91,8 +95,14 @@ class BackboneTask : public TrainingTask {
   const CanvasSchema& schema() const { return schema_; }
 
  private:
-  // The roles that a step sees: the whole schema, or one of the recipe's sets, drawn by weight.
-  const CanvasSchema& schema_at(std::int64_t step) const;
+  // What a step sees: the whole schema and data set, or one of the recipe's role sets, drawn by weight.
+  struct StepView {
+    double up_to = 1;  // cumulative share of the steps
+    CanvasSchema schema;
+    std::shared_ptr<const Mixture> samples;
+  };
+  std::vector<StepView> make_views(const std::map<std::string, std::string>& fingerprints) const;
+  const StepView& view_at(std::int64_t step) const;
   double mean_length() const;  // positions of a row, over the steps' role sets
   // A batch's rows with their noise, on the CPU.
   struct Batch {
@@ -114,8 +124,7 @@ class BackboneTask : public TrainingTask {
   RandomKey key_;
   std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
   CanvasSchema schema_;
-  std::vector<std::pair<double, CanvasSchema>> role_sets_;  // cumulative share, schema
-  std::unique_ptr<Mixture> train_;
+  std::vector<StepView> views_;
   std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
   std::unique_ptr<Transformer> transformer_;
   struct StepCounts {

@@ -4,7 +4,7 @@ namespace palimpsest {
 
 namespace {
 
-std::vector<SamplerEntry> unmask_entries() {
+std::vector<CatalogueEntry> unmask_entries() {
   return {
       {"unmask", "confidence", "the likeliest drawn ids, as many as the schedule leaves, with annealed noise",
        "MaskGIT, arXiv 2202.04200"},
@@ -22,7 +22,7 @@ std::vector<SamplerEntry> unmask_entries() {
   };
 }
 
-std::vector<SamplerEntry> remask_entries() {
+std::vector<CatalogueEntry> remask_entries() {
   return {
       {"remask", "none", "what is written stays", ""},
       {"remask", "remdm-cap", "written positions with a probability of at most remask_rate", "ReMDM, arXiv 2503.00307"},
@@ -36,7 +36,7 @@ std::vector<SamplerEntry> remask_entries() {
   };
 }
 
-std::vector<SamplerEntry> time_entries() {
+std::vector<CatalogueEntry> pace_entries() {
   return {
       {"grid", "uniform", "steps of equal time", "MDLM, arXiv 2406.07524"},
       {"grid", "cosine", "few ids while little is known: the masked share falls as a cosine",
@@ -50,7 +50,7 @@ std::vector<SamplerEntry> time_entries() {
   };
 }
 
-std::vector<SamplerEntry> guidance_entries() {
+std::vector<CatalogueEntry> guidance_entries() {
   return {
       {"guidance", "", "u + w(c - u) on logits; roles with weights of their own one after another",
        "arXiv 2207.12598; InstructPix2Pix, arXiv 2211.09800"},
@@ -63,7 +63,7 @@ std::vector<SamplerEntry> guidance_entries() {
   };
 }
 
-std::vector<SamplerEntry> draw_entries() {
+std::vector<CatalogueEntry> draw_entries() {
   return {
       {"temperature", "", "power 1/temperature of the probabilities; 0 takes the likeliest", ""},
       {"top_k", "", "the k likeliest ids", "arXiv 1805.04833"},
@@ -77,9 +77,9 @@ std::vector<SamplerEntry> draw_entries() {
 
 }  // namespace
 
-std::vector<SamplerEntry> sampler_catalogue() {
-  std::vector<SamplerEntry> all;
-  for (const auto& group : {unmask_entries(), remask_entries(), time_entries(), guidance_entries(), draw_entries()}) {
+std::vector<CatalogueEntry> sampler_catalogue() {
+  std::vector<CatalogueEntry> all;
+  for (const auto& group : {unmask_entries(), remask_entries(), pace_entries(), guidance_entries(), draw_entries()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

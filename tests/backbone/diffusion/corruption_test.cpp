@@ -85,6 +85,27 @@ TEST(Corrupt, GivesEveryProperSubsetAsOften) {
   }
 }
 
+TEST(Corrupt, GivesASubsetByTheOddsOfItsRoles) {
+  const CanvasSchema schema = test::small_schema();
+  DiffusionOptions options;
+  options.conditional = 1;
+  options.hide_given = 0;
+  options.given_odds[schema.role(1).name] = 4;
+  const Noised n = noised(options, 4 * kDocuments);
+  std::map<int, int> seen;
+  for (std::size_t first = 0; first < n.noisy.canvas.spans.size(); first += 3) {
+    int given = 0;
+    for (std::size_t s = 0; s < 3; ++s)
+      given |= (span_of(n.noisy.t_BL, n.noisy.canvas.spans[first + s]).eq(0).all().item<bool>()) << s;
+    ++seen[given];
+  }
+  const double documents = 4.0 * kDocuments;
+  for (int subset = 1; subset < 7; ++subset) {
+    const double expected = (subset & 2 ? 4.0 : 1.0) / 15;  // 1 + 4 + 1 alone, 4 + 1 + 4 in pairs
+    EXPECT_NEAR(seen[subset] / documents, expected, 4 * std::sqrt(expected / documents)) << subset;
+  }
+}
+
 TEST(Corrupt, HidesGivenRolesWhole) {
   DiffusionOptions options;
   options.conditional = 1;

@@ -125,18 +125,18 @@ TEST(BenchPeer, IsAskedForTheSameWork) {
   EXPECT_EQ(
       line,
       " --preset small --length 320 --batch 16 --vocab 5632 --dtype bf16 --threads 2 --steps 10 --warmup 3 --seed 0"
-      " --head masked --malloc keep --repeat 1 --json");
+      " --head masked --malloc keep --repeat 1");
   run.compiled = true;
   EXPECT_EQ(peer_arguments(run).back(), "--compile");
 }
 
-TEST(BenchPeer, ItsRowIsReadAfterItsComments) {
-  const PeerFigures figures = parse_peer_row("# torch 2.11\n# roof: 3\n{\"tokens/s\": 1250.5, \"peak MiB\": 2.0}\n");
-  EXPECT_EQ(figures.tokens_per_second, 1250.5);
-  EXPECT_EQ(figures.peak_bytes, 2 << 20);
-  EXPECT_THAT(message_of<InputError>([] { parse_peer_row("# nothing\n"); }),
-              HasSubstr("the reference: tokens/s: is not in"));
-  EXPECT_THAT(message_of<InputError>([] { parse_peer_row("{\"tokens/s\": 1}"); }), HasSubstr("peak MiB"));
+TEST(BenchPeer, ItsRowsAreReadBetweenItsComments) {
+  const std::vector<PeerRow> rows = parse_peer_rows("# torch 2.11\n{\"a\": 1250.5}\n# text\n{\"a\": 2, \"b\": 3}\n");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(peer_figure(rows[0], "a"), 1250.5);
+  EXPECT_EQ(peer_figure(rows[1], "b"), 3);
+  EXPECT_THAT(message_of<InputError>([&] { peer_figure(rows[0], "b"); }), HasSubstr("the reference: b: is not in"));
+  EXPECT_THAT(message_of<InputError>([] { parse_peer_rows("# nothing\n"); }), HasSubstr("printed no row"));
 }
 
 TEST(Measure, TheMedianLiesBetweenTheEnds) {
@@ -185,7 +185,7 @@ TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
 TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
   const CommandOutcome missing = run_palimpsest(scratch, kShort, kTree);
   EXPECT_EQ(missing.code, 2);
-  EXPECT_THAT(missing.err, HasSubstr(".deps/peers/python: is missing: the reference is set up by './run bench'"));
+  EXPECT_THAT(missing.err, HasSubstr(".deps/peers/python: is missing: the references are set up by './run bench'"));
   const CommandOutcome alone = run_palimpsest(scratch, std::string(kShort) + "--alone --json", kTree);
   ASSERT_EQ(alone.code, 0) << alone.err;
   const Facts facts = Facts::parse(alone.out);
@@ -208,6 +208,9 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("train --device cuda", 2, "--device: must be cpu");
   expect("train --alone --compile", 2, "--compile: is the reference's");
   expect("train --batch 1 --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32", 1, "ended with status 3");
+  expect("sample --alone --samplers confidense", 2, "unknown sampler 'confidense'; did you mean 'confidence'?");
+  expect("sample --alone --given 0", 2, "--guided: needs something given");
+  expect("sample --alone --steps 0", 2, "--steps: must be at least 1");
   expect("generate nothing", 2, "no such checkpoint, run or name");
   expect("start none.toml", 2, "none.toml: there is no such file");
 }
@@ -223,6 +226,34 @@ TEST_F(BenchCommand, GeneratesPicturesForACaption) {
   EXPECT_EQ(facts.at("steps"), 3);
   EXPECT_GT(facts.at("images_per_second").get<double>(), 0);
   EXPECT_GE(facts.at("seconds_high").get<double>(), facts.at("seconds_low").get<double>());
+}
+
+TEST_F(BenchCommand, SetsSamplerStepsBesideBothReferences) {
+  for (const char* script : {"sample.py", "diffusers_step.py"})
+    scratch.write(std::string("tests/bench/peers/") + script, "");
+  write_reference(
+      "case $1 in *sample.py)"
+      " echo '{\"sampler\": \"maskgit\", \"batch\": 2, \"guidance\": 3.0, \"ms/step\": 1000, \"of it model\": 600}';"
+      " echo '{\"sampler\": \"maskgit\", \"batch\": 2, \"guidance\": \"off\", \"ms/step\": 500, \"of it model\": "
+      "300}';;"
+      " *) echo '{\"batch\": 2, \"guidance\": 3.0, \"pipeline ms/step\": 900, \"uvit ms\": 500}';"
+      " echo '{\"batch\": 2, \"guidance\": \"off\", \"pipeline ms/step\": 400, \"uvit ms\": 200}';"
+      " echo '{\"train batch\": 16, \"ms/step\": 1}';; esac");
+  const CommandOutcome outcome = run_palimpsest(scratch,
+                                                "bench sample --samplers confidence --batch 2 --given 4 --wanted 8 "
+                                                "--steps 2 --repeats 1 --threads 1 --dtype fp32 --json",
+                                                kTree);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts rows = Facts::parse(outcome.out).at("rows");
+  ASSERT_EQ(rows.size(), 2u);
+  for (const Facts& row : rows) {
+    const double step = row.at("step_ms"), own = row.at("own_ms"), guided = row.at("guidance") == 3.0 ? 2 : 1;
+    EXPECT_GT(own, 0);
+    EXPECT_NEAR(row.at("model_ms").get<double>() + own, step, 1e-9 * step);
+    EXPECT_NEAR(row.at("reference_step_ratio").get<double>(), guided * 500 / step, 1e-9 * 1000 / step);
+    EXPECT_NEAR(row.at("reference_own_ratio").get<double>(), own / (guided * 200), 1e-9 * own);
+    EXPECT_NEAR(row.at("diffusers_own_ratio").get<double>(), own / (guided == 2 ? 400 : 200), 1e-9 * own);
+  }
 }
 
 TEST_F(BenchCommand, StartsTheProgramAsAProcess) {

@@ -48,6 +48,19 @@ TEST_F(Generate, MakesEveryWantedRoleAsFiles) {
   EXPECT_EQ(load_image(scratch / "out" / "picture-000.png").pixels_HWC.size(0), 16);
 }
 
+TEST_F(Generate, ATraceReplaysToTheSameFiles) {
+  const std::string query = "--given caption='red apple' --want picture,speech --count 2 ";
+  ASSERT_EQ(generate(scratch, query + "--seed 5 --out first --trace").code, 0);
+  const CommandOutcome again = generate(scratch, query + "--seed 6 --replay first/trace.json --out again --trace");
+  ASSERT_EQ(again.code, 0) << again.err;
+  for (const char* name : {"picture-000.png", "picture-001.png", "speech-000.wav", "trace.json", "picture-film.png"}) {
+    EXPECT_EQ(scratch.read(std::string("first/") + name), scratch.read(std::string("again/") + name)) << name;
+  }
+  expect_refused("--given caption='red pear' --want picture,speech --count 2 --replay first/trace.json --out out",
+                 "first/trace.json: start: is another canvas");
+  expect_refused("--want picture --replay apple.png --out out", "apple.png");
+}
+
 TEST_F(Generate, SameSeedSameFilesWhateverTheCount) {
   for (const char* arguments :
        {"--count 1 --seed 3 --out one", "--count 3 --seed 3 --out three", "--count 1 --seed 4 --out other"}) {

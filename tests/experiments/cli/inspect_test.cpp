@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backbone/diffusion/catalogue.h"
 #include "experiments/evaluation/metric.h"
 #include "modalities/media/audio.h"
 #include "modalities/media/image.h"
@@ -229,20 +230,20 @@ TEST_F(Inspect, MediaFilesAreToldApartByContent) {
   EXPECT_EQ(text.at("lines"), 1);
 }
 
-TEST_F(Inspect, TheSamplersCatalogueIsListedAndHasEveryPolicy) {
-  const Facts rows = facts_of("--samplers").at("samplers");
-  const std::vector<SamplerEntry> catalogue = sampler_catalogue();
-  ASSERT_EQ(rows.size(), catalogue.size());
-  for (std::size_t i = 0; i < catalogue.size(); ++i) {
-    const SamplerEntry& entry = catalogue[i];
-    EXPECT_EQ(rows.at(i),
-              Facts({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}}));
+TEST_F(Inspect, TheCataloguesAreListed) {
+  const Facts both = facts_of("--samplers --diffusion");
+  EXPECT_EQ(both.size(), 2u);
+  for (const auto& [name, catalogue] :
+       {std::pair("samplers", sampler_catalogue()), std::pair("diffusion", diffusion_catalogue())}) {
+    const Facts& rows = both.at(name);
+    ASSERT_EQ(rows.size(), catalogue.size());
+    for (std::size_t i = 0; i < catalogue.size(); ++i) {
+      const CatalogueEntry& entry = catalogue[i];
+      EXPECT_EQ(rows.at(i),
+                Facts({{"option", entry.group}, {"value", entry.name}, {"does", entry.line}, {"paper", entry.paper}}));
+    }
   }
-  for (const std::string& name : enum_choices<UnmaskKind>()) {
-    EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [&](const Facts& row) {
-      return row.at("option") == "unmask" && row.at("value") == name;
-    })) << name;
-  }
+  EXPECT_EQ(facts_of("--diffusion").size(), 1u);
 }
 
 TEST_F(Inspect, WhatIsMissingOrUnknownIsRefusedInOneMessage) {

@@ -3,6 +3,8 @@
 
 #include <thread>
 
+#include "backbone/diffusion/diffusion_options.h"
+#include "base/files.h"
 #include "base/safetensors.h"
 #include "experiments/training/checkpoint.h"
 #include "tests/experiments/training/tiny_run.h"
@@ -63,6 +65,71 @@ TEST_F(TrainCommand, KilledAnywhereAndStartedAgainItGivesTheLossesOfTheUndisturb
     EXPECT_EQ(tiny().log(name), tiny().log("whole")) << point;
     EXPECT_EQ(model(name), model("whole")) << point;
   }
+}
+
+// A set of captions alone is enough for steps that see nothing else.
+TEST_F(TrainCommand, ARoleSetMayHaveSamplesOfItsOwn) {
+  tiny().folder.write("lines.txt", "red fish\ngreen fish\nblue fish\n");
+  tiny().folder.write("lines.toml",
+                      "[data]\nsource = 'lines.txt'\n[data.roles.caption]\nkind = 'text'\nmembers = ['txt']\n"
+                      "[data.splits.train]\n[tokenizers.caption]\npath = 'runs/bpe/tokenizer'\n");
+  ASSERT_EQ(tiny().run("prepare lines.toml --out lines").code, 0);
+  const std::string sets =
+      " --steps 4 data.role_sets.all.roles='[\"caption\",\"title\"]' data.role_sets.more.roles='[\"caption\"]'"
+      " data.role_sets.more.directory=";
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/lines" + sets + "lines");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(tiny().log("lines"), tiny().log("whole"));
+  const CommandOutcome lacking = tiny().run(
+      "train backbone.toml --run ./runs/lacking data.role_sets.more.roles='[\"title\"]'"
+      " data.role_sets.more.directory=lines");
+  EXPECT_EQ(lacking.code, 2);
+  EXPECT_NE(lacking.err.find("title: the shards hold no such role"), std::string::npos) << lacking.err;
+}
+
+// Every choice of [diffusion] is reached from a recipe, and its model is validated by the same bound as the others.
+TEST_F(TrainCommand, TrainsUnderEveryChoiceOfNoiseAndObjective) {
+  std::vector<std::string> choices{"process.kind=uniform backbone.time_conditioning=true",
+                                   "process.kind=interpolated diffusion.process.uniform_share=0.2",
+                                   "process.kind=uniform diffusion.objective.kind=score-entropy",
+                                   "objective.kind=score-entropy",
+                                   "objective.kind=simplified diffusion.objective.focal=2",
+                                   "objective.kind=snr-clipped diffusion.objective.clip=2",
+                                   "complementary=true",
+                                   "times.density=[1.0,2.0,1.0]",
+                                   "normalisation=per-token",
+                                   "given_odds.title=3 diffusion.conditional=1"};
+  for (const std::string& kind : enum_choices<ScheduleKind>()) choices.push_back("schedule.kind=" + kind);
+  for (const std::string& draw : enum_choices<TimeDraw>()) choices.push_back("times.draw=" + draw);
+  for (const std::string& owner : enum_choices<TimeCoupling>()) choices.push_back("times.one_per=" + owner);
+  for (const std::string& pattern : enum_choices<PatternKind>()) {
+    if (pattern != "objects") choices.push_back("patterns." + pattern + ".weight=1");
+  }
+  for (const std::string& choice : choices) {
+    const std::string name = "choice-" + hash64_hex(choice);
+    const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/" + name +
+                                              " --steps 2 training.warmup_steps=1 diffusion." + choice);
+    ASSERT_EQ(outcome.code, 0) << choice << ": " << outcome.err;
+    const auto last = nlohmann::json::parse(tiny().log(name).back());
+    EXPECT_GT(last.at("validation").at("held-out/text").get<double>(), 0) << choice;
+  }
+}
+
+TEST_F(TrainCommand, NoiseThatItsDataOrBatchCannotHaveIsRefused) {
+  const CommandOutcome objects =
+      tiny().run("train backbone.toml --run ./runs/objects diffusion.patterns.objects.weight=1");
+  EXPECT_EQ(objects.code, 2);
+  EXPECT_NE(objects.err.find("objects"), std::string::npos) << objects.err;
+  const CommandOutcome odd =
+      tiny().run("train backbone.toml --run ./runs/odd diffusion.complementary=true training.batch=3");
+  EXPECT_EQ(odd.code, 2);
+  EXPECT_NE(odd.err.find("training.batch: must be even"), std::string::npos) << odd.err;
+}
+
+TEST_F(TrainCommand, UnknownRolesInGivenOddsAreRefusedByName) {
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/odds diffusion.given_odds.captoin=2");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("did you mean 'caption'"), std::string::npos) << outcome.err;
 }
 
 TEST_F(TrainCommand, AFinishedRunDoesNothingAndSaysSo) {

@@ -14,7 +14,7 @@ namespace {
 template <class Enum>
 void expect_listed(const std::string& group) {
   std::set<std::string> listed;
-  for (const SamplerEntry& entry : sampler_catalogue()) {
+  for (const CatalogueEntry& entry : sampler_catalogue()) {
     if (entry.group != group) continue;
     EXPECT_TRUE(listed.insert(entry.name).second) << entry.name << " twice";
   }
@@ -33,7 +33,7 @@ TEST(SamplerCatalogue, HoldsEveryPolicyOnce) {
 
 TEST(SamplerCatalogue, NamesKeysOfTheRecipe) {
   const auto names = option_names<SamplerOptions>(), own = option_names<RoleSamplerOptions>();
-  for (const SamplerEntry& entry : sampler_catalogue()) {
+  for (const CatalogueEntry& entry : sampler_catalogue()) {
     const std::string prefix = "roles.NAME.";
     const bool of_role = entry.group.starts_with(prefix);
     const std::string key = of_role ? entry.group.substr(prefix.size()) : entry.group;
