@@ -19,6 +19,7 @@ struct Batch {
   std::int64_t real_rows = 0;       // the others are padding
   std::span<const RandomKey> keys;  // one a real row
   std::vector<double> log_prob;     // flat: of the ids when they were written
+  at::Tensor space;                 // memory of the steps' log-probabilities
 };
 
 Batch make_batch(const DiffusionModel& model, const TokenCanvas& rows, std::span<const RandomKey> keys);

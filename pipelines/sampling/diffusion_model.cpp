@@ -14,7 +14,7 @@ at::Tensor padded_rows(const at::Tensor& rows_M) {
 at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   const at::NoGradGuard no_grad;
   const at::Tensor rows = padded_rows(rows_M).to(model.device);
-  return model.denoiser->logits_MV(noisy, rows).narrow(0, 0, rows_M.numel()).to(at::kFloat);
+  return model.denoiser->logits_MV(noisy, rows).narrow(0, 0, rows_M.numel());
 }
 
 TokenCanvas pad_rows(const TokenCanvas& canvas, std::int64_t padded) {

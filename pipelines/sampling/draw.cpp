@@ -3,105 +3,158 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+
+#include "backbone/kernels/distribution_loops.h"
 
 namespace palimpsest {
 
 namespace {
 
-constexpr std::size_t kBlock = 256;  // ids
+using loops::Cut;
+using loops::kIdsABlock;
 
 struct Candidate {
-  std::int64_t id;
-  double weight;
+  float value;
+  std::int32_t id;
 };
 
-bool likelier(const Candidate& a, const Candidate& b) {
-  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
-}
-bool lower_id(const Candidate& a, const Candidate& b) { return a.id < b.id; }
+bool likelier(const Candidate& a, const Candidate& b) { return a.value != b.value ? a.value > b.value : a.id < b.id; }
+bool stricter(const Cut& a, const Cut& b) { return likelier({a.value, a.id}, {b.value, b.id}); }
 
-std::int64_t likeliest(std::span<const float> log_prob_V) {
-  return std::max_element(log_prob_V.begin(), log_prob_V.end()) - log_prob_V.begin();
-}
-
-std::vector<Candidate> tempered(std::span<const float> log_prob_V, double highest, double temperature) {
-  std::vector<Candidate> candidates;
-  for (std::size_t id = 0; id < log_prob_V.size(); ++id) {
-    if (log_prob_V[id] == -std::numeric_limits<float>::infinity()) continue;
-    candidates.push_back({static_cast<std::int64_t>(id), std::exp((log_prob_V[id] - highest) / temperature)});
+// A row of log-probabilities to be cut and drawn from. Its ids are kept from the likeliest to the cut.
+class DrawnRow {
+ public:
+  DrawnRow(std::span<const float> log_prob_V, double temperature)
+      : values_(log_prob_V), ids_(static_cast<std::int64_t>(log_prob_V.size())) {
+    block_.resize(static_cast<std::size_t>(loops::num_id_blocks(ids_)));
+    loops::block_greatest(values_.data(), ids_, block_.data());
+    weighing_ = {values_.data(), *std::max_element(block_.begin(), block_.end()),
+                 temperature > 0 ? static_cast<float>(1 / temperature) : 0.0f, Cut{}};
   }
-  return candidates;
-}
 
-double total(const std::vector<Candidate>& candidates) {
-  double sum = 0;
-  for (const Candidate& candidate : candidates) sum += candidate.weight;
-  return sum;
-}
-
-void keep_top_k(std::vector<Candidate>& candidates, std::int64_t top_k) {
-  if (top_k == 0 || static_cast<std::int64_t>(candidates.size()) <= top_k) return;
-  std::nth_element(candidates.begin(), candidates.begin() + top_k, candidates.end(), likelier);
-  candidates.resize(static_cast<std::size_t>(top_k));
-  std::sort(candidates.begin(), candidates.end(), lower_id);
-}
-
-// Sorts no more than it keeps, nearly: few ids hold most of the probability.
-void keep_top_p(std::vector<Candidate>& candidates, double top_p) {
-  if (top_p >= 1) return;
-  const double enough = top_p * total(candidates);
-  double sum = 0;
-  std::size_t kept = 0, sorted = 0;
-  for (std::size_t wish = 64; kept < candidates.size() && sum < enough; wish *= 4) {
-    const std::size_t upto = std::min(candidates.size(), wish);
-    const auto begin = candidates.begin() + static_cast<std::ptrdiff_t>(sorted);
-    const auto middle = candidates.begin() + static_cast<std::ptrdiff_t>(upto);
-    std::nth_element(begin, middle, candidates.end(), likelier);
-    std::sort(begin, middle, likelier);
-    sorted = upto;
-    while (kept < sorted && sum < enough) sum += candidates[kept++].weight;
+  float highest() const { return weighing_.highest; }
+  std::int64_t likeliest() const {
+    const auto block = std::max_element(block_.begin(), block_.end()) - block_.begin();
+    return std::find(values_.begin() + block * kIdsABlock, values_.end(), highest()) - values_.begin();
   }
-  candidates.resize(kept);
-  std::sort(candidates.begin(), candidates.end(), lower_id);
-}
 
-void keep_min_p(std::vector<Candidate>& candidates, double min_p) {
-  if (min_p <= 0) return;
-  double highest = 0;
-  for (const Candidate& candidate : candidates) highest = std::max(highest, candidate.weight);
-  std::erase_if(candidates, [&](const Candidate& candidate) { return candidate.weight < min_p * highest; });
-}
-
-std::int64_t draw_among(const std::vector<Candidate>& candidates, double uniform) {
-  const double target = uniform * total(candidates);
-  double sum = 0;
-  for (const Candidate& candidate : candidates) {
-    sum += candidate.weight;
-    if (sum > target) return candidate.id;
+  void keep_top_k(std::int64_t top_k) {
+    if (top_k == 0 || top_k >= ids_) return;
+    std::vector<Candidate> candidates = at_least(kth_greatest_block(top_k));
+    const auto last = candidates.begin() + (top_k - 1);
+    std::nth_element(candidates.begin(), last, candidates.end(), likelier);
+    cut({last->value, last->id});
   }
-  return std::min_element(candidates.begin(), candidates.end(), likelier)->id;  // rounding left the target at the end
-}
 
-// The same draw among all ids, without a list of them: only the block that holds the target is gone through twice.
-std::int64_t draw_among_all(std::span<const float> log_prob_V, double highest, double temperature, double uniform) {
-  const auto weight = [&](std::size_t id) { return std::exp((log_prob_V[id] - highest) / temperature); };
-  std::vector<double> before;  // sums at the beginnings of the blocks
-  double sum = 0;
-  for (std::size_t id = 0; id < log_prob_V.size(); ++id) {
-    if (id % kBlock == 0) before.push_back(sum);
-    sum += weight(id);
+  // The masses of fine intervals of the value tell which of them holds the cut; only its ids are sorted.
+  void keep_top_p(double top_p) {
+    if (top_p >= 1) return;
+    std::vector<double> mass(kIntervals, 0.0);
+    std::vector<std::int32_t> interval(static_cast<std::size_t>(kIdsABlock));
+    std::vector<float> weight(static_cast<std::size_t>(kIdsABlock));
+    for (std::int64_t begin = 0; begin < ids_; begin += kIdsABlock) {
+      const std::int64_t count = std::min(kIdsABlock, ids_ - begin);
+      loops::weights(weighing_, begin, count, weight.data());
+      for (std::int64_t i = 0; i < count; ++i) interval[i] = interval_of(values_[begin + i]);
+      for (std::int64_t i = 0; i < count; ++i) mass[interval[i]] += static_cast<double>(weight[i]);
+    }
+    const double enough = top_p * std::accumulate(mass.begin(), mass.end(), 0.0);
+    double sum = 0;
+    std::int32_t crossed = 0;
+    while (crossed + 1 < kIntervals && sum + mass[crossed] < enough) sum += mass[crossed++];
+    cut(last_within(crossed, enough - sum));
   }
-  const double target = uniform * sum;
-  const auto block = std::upper_bound(before.begin(), before.end(), target) - before.begin() - 1;
-  sum = before[static_cast<std::size_t>(block)];
-  for (auto id = static_cast<std::size_t>(block) * kBlock; id < log_prob_V.size(); ++id) {
-    sum += weight(id);
-    if (sum > target) return static_cast<std::int64_t>(id);
-  }
-  return likeliest(log_prob_V);
-}
 
-bool keeps_all(const DrawOptions& options) { return options.top_k == 0 && options.top_p >= 1 && options.min_p <= 0; }
+  void keep_min_p(double min_p, double temperature) {
+    if (min_p <= 0) return;
+    cut({static_cast<float>(highest() + temperature * std::log(min_p)), std::numeric_limits<std::int32_t>::max()});
+  }
+
+  // The id whose interval of the kept weights, ids in ascending order, holds the uniform.
+  std::int64_t draw(double uniform) const {
+    std::vector<double> sums(block_.size());
+    loops::block_weights(weighing_, ids_, sums.data());
+    const double target = uniform * std::accumulate(sums.begin(), sums.end(), 0.0);
+    double before = 0;
+    std::size_t block = 0;
+    while (block + 1 < sums.size() && before + sums[block] <= target) before += sums[block++];
+    while (block > 0 && sums[block] == 0) --block;  // rounding left the target at the end
+    return draw_within(static_cast<std::int64_t>(block), target - before);
+  }
+
+ private:
+  static constexpr std::int32_t kIntervals = 4096;
+  static constexpr float kIntervalsANat = 128;
+
+  void cut(const Cut& other) {
+    if (stricter(other, weighing_.cut)) weighing_.cut = other;
+  }
+
+  float kth_greatest_block(std::int64_t k) const {
+    if (static_cast<std::int64_t>(block_.size()) < k) return -std::numeric_limits<float>::infinity();
+    std::vector<float> greatest = block_;
+    std::nth_element(greatest.begin(), greatest.begin() + (k - 1), greatest.end(), std::greater<>());
+    return greatest[static_cast<std::size_t>(k - 1)];
+  }
+
+  std::vector<Candidate> at_least(float value) const {
+    std::vector<Candidate> candidates;
+    for (std::size_t block = 0; block < block_.size(); ++block) {
+      if (block_[block] < value) continue;
+      const std::int64_t begin = static_cast<std::int64_t>(block) * kIdsABlock;
+      for (std::int64_t id = begin; id < std::min(ids_, begin + kIdsABlock); ++id) {
+        if (values_[id] >= value) candidates.push_back({values_[id], static_cast<std::int32_t>(id)});
+      }
+    }
+    return candidates;
+  }
+
+  // The likeliest ids are in interval 0; what is far below them all shares the last one.
+  std::int32_t interval_of(float value) const {
+    const float below = (highest() - value) * weighing_.sharpness * kIntervalsANat;
+    return static_cast<std::int32_t>(std::min(below, static_cast<float>(kIntervals - 1)));
+  }
+
+  // Of the interval's ids the one with which the sum of the weights, from the likeliest on, reaches `mass`.
+  Cut last_within(std::int32_t interval, double mass) const {
+    std::vector<Candidate> candidates;
+    for (std::int64_t id = 0; id < ids_; ++id) {
+      if (interval_of(values_[id]) == interval && values_[id] >= weighing_.cut.value)
+        candidates.push_back({values_[id], static_cast<std::int32_t>(id)});
+    }
+    std::sort(candidates.begin(), candidates.end(), likelier);
+    Cut last;
+    for (const Candidate& candidate : candidates) {
+      last = {candidate.value, candidate.id};
+      float weight = 0;
+      loops::weights(weighing_, candidate.id, 1, &weight);
+      mass -= static_cast<double>(weight);
+      if (mass <= 0) break;
+    }
+    return last;
+  }
+
+  std::int64_t draw_within(std::int64_t block, double target) const {
+    float weight[kIdsABlock];
+    const std::int64_t begin = block * kIdsABlock, count = std::min(kIdsABlock, ids_ - begin);
+    loops::weights(weighing_, begin, count, weight);
+    std::int64_t last = 0;
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (weight[i] == 0) continue;
+      last = i;
+      sum += static_cast<double>(weight[i]);
+      if (sum > target) break;
+    }
+    return begin + last;
+  }
+
+  std::span<const float> values_;
+  std::int64_t ids_;
+  std::vector<float> block_;  // greatest values
+  loops::Weighing weighing_;
+};
 
 std::vector<float> penalised(std::span<const float> log_prob_V, std::span<const std::int64_t> repeated,
                              double penalty) {
@@ -111,16 +164,13 @@ std::vector<float> penalised(std::span<const float> log_prob_V, std::span<const 
 }
 
 std::int64_t pick(std::span<const float> log_prob_V, const DrawOptions& options, double uniform) {
-  const std::int64_t best = likeliest(log_prob_V);
-  const double highest = log_prob_V[static_cast<std::size_t>(best)];
-  TORCH_CHECK(std::isfinite(highest), "draw_id: no id has a finite log-probability, highest is ", highest);
-  if (options.temperature == 0) return best;
-  if (keeps_all(options)) return draw_among_all(log_prob_V, highest, options.temperature, uniform);
-  auto candidates = tempered(log_prob_V, highest, options.temperature);
-  keep_top_k(candidates, options.top_k);
-  keep_top_p(candidates, options.top_p);
-  keep_min_p(candidates, options.min_p);
-  return draw_among(candidates, uniform);
+  DrawnRow row(log_prob_V, options.temperature);
+  TORCH_CHECK(std::isfinite(row.highest()), "draw_id: no id has a finite log-probability, highest is ", row.highest());
+  if (options.temperature == 0) return row.likeliest();
+  row.keep_top_k(options.top_k);
+  row.keep_top_p(options.top_p);
+  row.keep_min_p(options.min_p, options.temperature);
+  return row.draw(uniform);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ at::Tensor guided_logits_MV(const DiffusionModel& model, const NoisyCanvas& nois
   if (guidance == 1.0 || !anything_given) return logits_at(model, noisy, rows_M);
   const at::Tensor unconditional_MV = logits_at(model, without(noisy, hide_BL), rows_M);
   if (guidance == 0.0) return unconditional_MV;
-  return at::lerp(unconditional_MV, logits_at(model, noisy, rows_M), guidance);
+  return at::lerp(unconditional_MV.to(at::kFloat), logits_at(model, noisy, rows_M).to(at::kFloat), guidance);
 }
 
 double guidance_at(const GuidanceOptions& options, double weight, double t) {
@@ -102,17 +102,19 @@ at::Tensor Guidance::unguided_M1(const std::vector<at::Tensor>& weights, const a
 
 at::Tensor Guidance::chained_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
                                 const at::Tensor& t_M) const {
-  const at::Tensor conditional_MV = logits_at(model, noisy, rows_M);
+  const at::Tensor conditional_MV = logits_at(model, noisy, rows_M).to(at::kFloat);
   std::vector<at::Tensor> weights;
   for (const Group& group : groups_) weights.push_back(weights_M1(group, t_M, conditional_MV.device()));
   const at::Tensor row_M = rows_M.to(conditional_MV.device()).div(noisy.canvas.length(), "floor");
   const at::Tensor alone_M1 = unguided_M1(weights, row_M);
   if (alone_M1.all().item<bool>()) return conditional_MV;
-  at::Tensor before_MV = logits_at(model, without(noisy, groups_.front().hide_BL), rows_M), result_MV = before_MV;
+  at::Tensor before_MV = logits_at(model, without(noisy, groups_.front().hide_BL), rows_M).to(at::kFloat);
+  at::Tensor result_MV = before_MV;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     if (!groups_[g].gives_B.any().item<bool>()) continue;
     const bool whole = g + 1 == groups_.size() || !groups_[g + 1].hide_BL.any().item<bool>();
-    const at::Tensor now_MV = whole ? conditional_MV : logits_at(model, without(noisy, groups_[g + 1].hide_BL), rows_M);
+    const at::Tensor now_MV =
+        whole ? conditional_MV : logits_at(model, without(noisy, groups_[g + 1].hide_BL), rows_M).to(at::kFloat);
     result_MV = result_MV + weights[g] * (now_MV - before_MV);
     before_MV = now_MV;
   }

@@ -12,9 +12,9 @@ namespace palimpsest {
 // branch hides; a role with a hole keeps its known part in both branches.
 at::Tensor given_whole_BL(const CanvasSchema& schema, const TokenCanvas& canvas);
 
-// Logits float32 [M,V] at rows_M: the conditional c for w = 1 (or where nothing is given), the unconditional u for w =
-// 0, else u + w(c - u), with u from the canvas whose hide_BL positions are masked and invisible. Ho and Salimans write
-// w' = w - 1 (arXiv 2207.12598).
+// Logits [M,V] at rows_M, float32 where they are mixed: the conditional c for w = 1 (or where nothing is given), the
+// unconditional u for w = 0, else u + w(c - u), with u from the canvas whose hide_BL positions are masked and
+// invisible. Ho and Salimans write w' = w - 1 (arXiv 2207.12598).
 at::Tensor guided_logits_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
                             const at::Tensor& hide_BL, double guidance);
 
@@ -29,7 +29,7 @@ class Guidance {
  public:
   Guidance(const CanvasSchema& schema, const TokenCanvas& canvas, const SamplerOptions& options, c10::Device device);
 
-  // Logits float32 [M,V] at rows_M; t_M (CPU, float64) are the times of these positions.
+  // Logits [M,V] at rows_M, float32 where they are mixed; t_M (CPU, float64) are the times of these positions.
   at::Tensor logits_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
                        const at::Tensor& t_M) const;
 

@@ -56,7 +56,7 @@ void Sampler::check(const TokenCanvas& start) const {
 }
 
 // Of the network's rows first those to be written, then those that may be taken back.
-void Sampler::add_log_probs(const Batch& batch, const Guidance& guidance, StepView& view) const {
+void Sampler::add_log_probs(Batch& batch, const Guidance& guidance, StepView& view) const {
   const std::int64_t masked = view.position_M.numel();
   at::Tensor position_N = view.position_M;
   if (policy_->reads_written()) position_N = at::cat({position_N, view.written.position_W});
@@ -70,8 +70,7 @@ void Sampler::add_log_probs(const Batch& batch, const Guidance& guidance, StepVi
     require_an_id(batch.schema, batch.canvas, view.position_M, logits_NV.narrow(0, 0, masked));
   }
   const at::Tensor class_N = batch.canvas.legal_class_BL.reshape({-1}).index_select(0, position_N);
-  const at::Tensor log_prob_NV =
-      legal_log_softmax_MV(logits_NV, class_N.to(logits_NV.device()), batch.schema.vocabulary()).cpu().contiguous();
+  const at::Tensor log_prob_NV = legal_log_probs_MV(logits_NV, class_N, batch.schema.vocabulary(), batch.space);
   view.log_prob_MV = log_prob_NV.narrow(0, 0, masked);
   if (policy_->reads_written()) {
     view.written.log_prob_WV = log_prob_NV.narrow(0, masked, position_N.numel() - masked);
@@ -92,7 +91,7 @@ void Sampler::add_quality(const Batch& batch, StepView& view) const {
   view.written.quality.assign(quality, quality + quality_W.numel());
 }
 
-StepView Sampler::make_view(const Batch& batch, const Guidance& guidance, std::int64_t step,
+StepView Sampler::make_view(Batch& batch, const Guidance& guidance, std::int64_t step,
                             std::vector<RoleStep> pace) const {
   StepView view{batch.schema, batch.canvas, {}, {}, {}, step, std::move(pace), batch.keys, {}};
   view.position_M = within_steps(batch, view.pace, open_positions(batch));

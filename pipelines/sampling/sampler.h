@@ -50,8 +50,8 @@ class Sampler {
   // Writes into `rows`, at most model.rows of them.
   std::vector<TraceEvent> run_batch(TokenCanvas& rows, std::span<const RandomKey> keys,
                                     const std::function<void(std::int64_t)>& on_step) const;
-  StepView make_view(const Batch& batch, const Guidance& guidance, std::int64_t step, std::vector<RoleStep> pace) const;
-  void add_log_probs(const Batch& batch, const Guidance& guidance, StepView& view) const;
+  StepView make_view(Batch& batch, const Guidance& guidance, std::int64_t step, std::vector<RoleStep> pace) const;
+  void add_log_probs(Batch& batch, const Guidance& guidance, StepView& view) const;
   void add_quality(const Batch& batch, StepView& view) const;
   Decision decide(const Batch& batch, StepView& view) const;
 

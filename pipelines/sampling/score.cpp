@@ -1,30 +1,21 @@
 #include "pipelines/sampling/score.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <set>
+
+#include "backbone/kernels/distribution_loops.h"
 
 namespace palimpsest {
 
 double entropy_of(std::span<const float> log_prob_V) {
-  double sum = 0;
-  for (const float log_prob : log_prob_V) {
-    if (std::isfinite(log_prob)) sum -= std::exp(static_cast<double>(log_prob)) * log_prob;
-  }
-  return sum;
+  return loops::entropy(log_prob_V.data(), static_cast<std::int64_t>(log_prob_V.size()));
 }
 
 double margin_of(std::span<const float> log_prob_V) {
-  double first = 0, second = 0;
-  for (const float log_prob : log_prob_V) {
-    const double probability = std::exp(static_cast<double>(log_prob));
-    if (probability > first) {
-      second = first;
-      first = probability;
-    } else {
-      second = std::max(second, probability);
-    }
-  }
-  return first - second;
+  const loops::Greatest greatest = loops::two_greatest(log_prob_V.data(), static_cast<std::int64_t>(log_prob_V.size()));
+  return std::exp(static_cast<double>(greatest.first)) - std::exp(static_cast<double>(greatest.second));
 }
 
 namespace {
@@ -88,23 +79,19 @@ std::vector<std::int64_t> halton_ranks_N(const at::Tensor& coordinates_NA) {
 std::vector<double> scores(UnmaskKind kind, const StepView& view, const std::vector<Spot>& spots,
                            const std::vector<Write>& writes) {
   const auto ranks = kind == UnmaskKind::kHalton ? role_ranks(view) : std::vector<std::vector<std::int64_t>>();
-  std::vector<double> result;
-  for (std::size_t i = 0; i < spots.size(); ++i) {
+  const auto score = [&](std::size_t i) {
     const Spot& spot = spots[i];
-    if (kind == UnmaskKind::kConfidence) {
-      result.push_back(writes[i].log_prob);
-    } else if (kind == UnmaskKind::kMargin) {
-      result.push_back(margin_of(log_probs_at(view, spot)));
-    } else if (kind == UnmaskKind::kEntropy) {
-      result.push_back(-entropy_of(log_probs_at(view, spot)));
-    } else if (kind == UnmaskKind::kHalton) {
-      const auto& ranks_N = ranks[static_cast<std::size_t>(spot.role)];
-      result.push_back(
-          -static_cast<double>(ranks_N[static_cast<std::size_t>(spot.column - view.schema.role_begin(spot.role))]));
-    } else {
-      result.push_back(uniform_at(view, spot, "order"));
-    }
-  }
+    if (kind == UnmaskKind::kConfidence) return writes[i].log_prob;
+    if (kind == UnmaskKind::kMargin) return margin_of(log_probs_at(view, spot));
+    if (kind == UnmaskKind::kEntropy) return -entropy_of(log_probs_at(view, spot));
+    if (kind != UnmaskKind::kHalton) return uniform_at(view, spot, "order");
+    const auto& ranks_N = ranks[static_cast<std::size_t>(spot.role)];
+    return -static_cast<double>(ranks_N[static_cast<std::size_t>(spot.column - view.schema.role_begin(spot.role))]);
+  };
+  std::vector<double> result(spots.size());
+  at::parallel_for(0, static_cast<std::int64_t>(spots.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) result[i] = score(i);
+  });
   return result;
 }
 
