@@ -152,7 +152,7 @@ void add_evaluate_command(CLI::App& program) {
   auto command = std::make_shared<EvaluateCommand>();
   CLI::App* app =
       program.add_subcommand("evaluate", "measure a checkpoint on held-out data")
-          ->footer("Example:\n  palimpsest evaluate checkpoints/emoji4 --data data/emoji4 --queries 96 --json");
+          ->footer("Example:\n  palimpsest evaluate checkpoints/emoji --data data/emoji4 --queries 96 --json");
   app->add_option("checkpoint", command->checkpoint, "a checkpoint, a run or a name under checkpoints/")->required();
   app->add_option("--data", command->data, "a directory that prepare wrote")->required();
   app->add_option("--scorer", command->scorer, "the judge of pictures, a checkpoint of kind scorer");

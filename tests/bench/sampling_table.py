@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What each sampler does to quality and time on one checkpoint: the table of docs/sampling.md, as Markdown.
+"""What each sampler does to quality and time on one checkpoint: the table and the plot of docs/sampling.md.
 
-usage: sampling_table.py CHECKPOINT DATA [--program build/palimpsest] [--generated 32] [--metrics caption-to-picture,inpainting]
-                         [--only NAME,...] [--json FILE]
+usage: sampling_table.py CHECKPOINT DATA [--program build/palimpsest] [--generated 96] [--metric caption-to-picture]
+                         [--split unseen-style] [--only NAME,...] [--json FILE] [--plot FILE.svg]
 
-Each row is the checkpoint with other [sampler] keys, evaluated by `palimpsest evaluate` on the same held-out samples with
-the same seed; the first row is the checkpoint's own sampler. Times are of the whole evaluation on one thread, so only
-their differences speak of the sampler.
+Each row is the checkpoint with other [sampler] keys, judged by `palimpsest evaluate` on the same held-out samples with the same
+seed, and timed by `palimpsest bench generate`: seconds of eight pictures for a caption, on one thread. The first row is the
+checkpoint's own sampler; every other one keeps what it does not name.
 """
 import argparse
 import json
@@ -14,28 +14,39 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
+REMASKED = {"unmask": "ancestral", "grid": "uniform"}
 # Name of the row -> keys of [sampler] that it sets.
 SAMPLERS = {
     "the checkpoint's own": {},
-    "confidence in 4 steps": {"unmask": "confidence", "steps": 4},
-    "confidence in 16 steps": {"unmask": "confidence", "steps": 16},
-    "ancestral in 16 steps": {"unmask": "ancestral", "steps": 16, "grid": "uniform"},
-    "margin in 16 steps": {"unmask": "margin", "steps": 16, "choice_noise": 0.2},
-    "entropy in 16 steps": {"unmask": "entropy", "steps": 16, "choice_noise": 0.5},
-    "random in 16 steps": {"unmask": "random", "steps": 16},
-    "halton in 16 steps": {"unmask": "halton", "steps": 16},
-    "threshold 0.9 in at most 16": {"unmask": "threshold", "threshold": 0.9, "steps": 16},
-    "entropy-bounded 0.5 in at most 16": {"unmask": "entropy-bounded", "entropy_bound": 0.5, "steps": 16},
-    "ancestral and remdm-cap 0.1": {"unmask": "ancestral", "steps": 16, "remask": "remdm-cap", "remask_rate": 0.1},
-    "ancestral and forward-backward": {"unmask": "ancestral", "steps": 16, "remask": "forward-backward"},
-    "confidence with guidance linear to 3": {"steps": 16, "guidance": 3.0, "guidance_schedule": "linear"},
+    "confidence, 4 steps": {"unmask": "confidence", "steps": 4},
+    "confidence": {"unmask": "confidence"},
+    "confidence, 64 steps": {"unmask": "confidence", "steps": 64},
+    "margin": {"unmask": "margin"},
+    "entropy": {"unmask": "entropy"},
+    "random": {"unmask": "random"},
+    "halton, 4 steps": {"unmask": "halton", "steps": 4},
+    "halton": {"unmask": "halton"},
+    "halton, 64 steps": {"unmask": "halton", "steps": 64},
+    "ancestral": REMASKED,
+    "first-hitting, 64 steps": {"unmask": "first-hitting", "steps": 64},
+    "threshold 0.5": {"unmask": "threshold", "threshold": 0.5},
+    "entropy-bounded 2": {"unmask": "entropy-bounded", "entropy_bound": 2.0},
+    "remdm-cap 0.1": {**REMASKED, "remask": "remdm-cap", "remask_rate": 0.1},
+    "remdm-rescale 0.2": {**REMASKED, "remask": "remdm-rescale", "remask_rate": 0.2},
+    "remdm-confidence 0.1": {**REMASKED, "remask": "remdm-confidence", "remask_rate": 0.1},
+    "remdm-loop 0.1": {**REMASKED, "remask": "remdm-loop", "remask_rate": 0.1},
+    "forward-backward": {**REMASKED, "remask": "forward-backward"},
+    "edit": {"remask": "edit"},
+    "temperature 0.7": {"temperature": 0.7},
+    "top-k 20": {"top_k": 20},
+    "top-p 0.9": {"top_p": 0.9},
+    "min-p 0.1": {"min_p": 0.1},
+    "blocks of 16": {"block": 16},
+    "guidance rises linearly": {"guidance_schedule": "linear"},
+    "guidance after t = 0.7": {"guidance_from": 0.7},
+    "no guidance": {"roles.caption.guidance": 1.0},
 }
-
-
-def toml_value(value):
-    return json.dumps(value)  # strings, numbers and lists are spelled alike
 
 
 def with_sampler(checkpoint, keys, folder):
@@ -44,22 +55,55 @@ def with_sampler(checkpoint, keys, folder):
         if entry.name != "recipe.toml":
             (folder / entry.name).symlink_to(entry.resolve())
     (folder / "original.toml").write_bytes((checkpoint / "recipe.toml").read_bytes())
-    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {toml_value(value)}" for key, value in keys.items())]
+    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     (folder / "recipe.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def evaluate(options, keys):
-    """Rows of scores, and seconds; None where the sampler is refused."""
+def ask(options, *arguments):
+    """What the program prints as JSON; None where it refuses."""
+    done = subprocess.run([options.program, *arguments, "--threads", "1", "--json"], stdout=subprocess.PIPE, text=True)
+    if done.returncode == 2:
+        return None
+    done.check_returncode()
+    return json.loads(done.stdout)
+
+
+def measure(options, keys):
+    """A row's rate with its interval, and seconds; None where the sampler is refused."""
     with tempfile.TemporaryDirectory() as folder:
         with_sampler(options.checkpoint, keys, pathlib.Path(folder))
-        command = [options.program, "evaluate", folder, "--data", options.data, "--json", "--threads", "1",
-                   "--generated", str(options.generated), "--metrics", *options.metrics.split(",")]
-        begin = time.monotonic()
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode == 2:
-            return None, 0.0
-        done.check_returncode()
-        return json.loads(done.stdout)["rows"], time.monotonic() - begin
+        scores = ask(options, "evaluate", folder, "--data", options.data, "--generated", str(options.generated), "--metrics",
+                     options.metric, "--picture-splits", options.split)
+        if scores is None:
+            return None
+        speed = ask(options, "bench", "generate", folder, "--steps", str(keys.get("steps", options.steps)))
+        row = scores["rows"][0]
+        return {"name": row["name"], "value": row["value"], "low": row["low"], "high": row["high"], "seconds": speed["seconds"]}
+
+
+def as_plot(measured, title):
+    """SVG: a point a sampler, with its interval; seconds on a logarithmic axis."""
+    import math
+    width, height, left, bottom = 860, 520, 60, 50
+    seconds = [row["seconds"] for row in measured.values()]
+    first, last = math.log(min(seconds) * 0.8), math.log(max(seconds) * 2.2)
+    top = max(row["high"] for row in measured.values()) * 1.05
+    across = lambda s: left + (math.log(s) - first) / (last - first) * (width - left - 20)
+    up = lambda v: height - bottom - v / top * (height - bottom - 40)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+             f'<rect width="{width}" height="{height}" fill="white"/><text x="{left}" y="20" font-size="14">{title}</text>']
+    for tick in range(0, int(top * 10) + 1):
+        y = up(tick / 10)
+        parts.append(f'<path d="M{left} {y:.1f}H{width - 20}" stroke="#ddd"/><text x="{left - 35}" y="{y + 4:.1f}">{tick * 10}%</text>')
+    for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20):
+        if first < math.log(tick) < last:
+            parts.append(f'<text x="{across(tick):.1f}" y="{height - bottom + 18}">{tick:g} s</text>')
+    parts.append(f'<text x="{left}" y="{height - 8}">seconds for eight pictures, one thread</text>')
+    for name, row in measured.items():
+        x, y = across(row["seconds"]), up(row["value"])
+        parts.append(f'<path d="M{x:.1f} {up(row["low"]):.1f}V{up(row["high"]):.1f}" stroke="#9bc" stroke-opacity="0.5"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#247"/><text x="{x + 6:.1f}" y="{y + 3:.1f}">{name}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def main():
@@ -67,34 +111,32 @@ def main():
     parser.add_argument("checkpoint", type=pathlib.Path)
     parser.add_argument("data")
     parser.add_argument("--program", default="build/palimpsest")
-    parser.add_argument("--generated", type=int, default=32)
-    parser.add_argument("--metrics", default="caption-to-picture,inpainting")
-    parser.add_argument("--only", help="names of rows, separated by commas")
+    parser.add_argument("--generated", type=int, default=96)
+    parser.add_argument("--metric", default="caption-to-picture")
+    parser.add_argument("--split", default="unseen-style")
+    parser.add_argument("--steps", type=int, default=16, help="the checkpoint's own")
+    parser.add_argument("--only", help="names of rows, separated by ';'")
     parser.add_argument("--json", help="write everything that was measured there")
+    parser.add_argument("--plot", help="write the plot there, as SVG")
     options = parser.parse_args()
-    wanted = options.only.split(",") if options.only else list(SAMPLERS)
+    wanted = options.only.split(";") if options.only else list(SAMPLERS)
     if unknown := [name for name in wanted if name not in SAMPLERS]:
-        parser.error(f"--only: no such row: {unknown[0]}; there are: {', '.join(SAMPLERS)}")
-    measured, columns = {}, []
+        parser.error(f"--only: no such row: {unknown[0]}; there are: {'; '.join(SAMPLERS)}")
+    measured = {}
     for name in wanted:
-        keys = SAMPLERS[name]
-        rows, seconds = evaluate(options, keys)
-        if rows is None:
+        row = measure(options, SAMPLERS[name])
+        if row is None:
             print(f"{name}: refused for this checkpoint", file=sys.stderr)
             continue
-        measured[name] = {"keys": keys, "seconds": seconds, "rows": rows}
-        for row in rows:
-            column = (row["name"], row["split"])
-            if column not in columns:
-                columns.append(column)
-    print("| sampler | seconds | " + " | ".join(f"{name}, {split}" for name, split in columns) + " |")
-    print("|---|---|" + "---|" * len(columns))
-    for name, result in measured.items():
-        values = {(row["name"], row["split"]): row["value"] for row in result["rows"]}
-        cells = [f"{values[column]:.3g}" if column in values else "" for column in columns]
-        print(f"| {name} | {result['seconds']:.1f} | " + " | ".join(cells) + " |")
+        measured[name] = row
+        if len(measured) == 1:
+            print(f"| sampler | {row['name']}, {options.split} | 95% | seconds for 8 |\n|---|---|---|---|")
+        print(f"| {name} | {100 * row['value']:.0f}% | {100 * row['low']:.0f} to {100 * row['high']:.0f} | {row['seconds']:.2f} |",
+              flush=True)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(measured, indent=1), encoding="utf-8")
+    if options.plot:
+        pathlib.Path(options.plot).write_text(as_plot(measured, f"{row['name']}, {options.split}, n {options.generated}"), encoding="utf-8")
 
 
 if __name__ == "__main__":
