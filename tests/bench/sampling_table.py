@@ -26,7 +26,6 @@ SAMPLERS = {
     "entropy": {"unmask": "entropy"},
     "random": {"unmask": "random"},
     "halton, 4 steps": {"unmask": "halton", "steps": 4},
-    "halton": {"unmask": "halton"},
     "halton, 64 steps": {"unmask": "halton", "steps": 64},
     "ancestral": REMASKED,
     "first-hitting, 64 steps": {"unmask": "first-hitting", "steps": 64},
@@ -38,13 +37,11 @@ SAMPLERS = {
     "remdm-loop 0.1": {**REMASKED, "remask": "remdm-loop", "remask_rate": 0.1},
     "forward-backward": {**REMASKED, "remask": "forward-backward"},
     "edit": {"remask": "edit"},
-    "temperature 0.7": {"temperature": 0.7},
     "top-k 20": {"top_k": 20},
     "top-p 0.9": {"top_p": 0.9},
     "min-p 0.1": {"min_p": 0.1},
     "blocks of 16": {"block": 16},
     "guidance rises linearly": {"guidance_schedule": "linear"},
-    "guidance after t = 0.7": {"guidance_from": 0.7},
     "no guidance": {"roles.caption.guidance": 1.0},
 }
 
@@ -82,27 +79,24 @@ def measure(options, keys):
 
 
 def as_plot(measured, title):
-    """SVG: a point a sampler, with its interval; seconds on a logarithmic axis."""
-    import math
-    width, height, left, bottom = 860, 520, 60, 50
-    seconds = [row["seconds"] for row in measured.values()]
-    first, last = math.log(min(seconds) * 0.8), math.log(max(seconds) * 2.2)
-    top = max(row["high"] for row in measured.values()) * 1.05
-    across = lambda s: left + (math.log(s) - first) / (last - first) * (width - left - 20)
-    up = lambda v: height - bottom - v / top * (height - bottom - 40)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
-             f'<rect width="{width}" height="{height}" fill="white"/><text x="{left}" y="20" font-size="14">{title}</text>']
-    for tick in range(0, int(top * 10) + 1):
-        y = up(tick / 10)
-        parts.append(f'<path d="M{left} {y:.1f}H{width - 20}" stroke="#ddd"/><text x="{left - 35}" y="{y + 4:.1f}">{tick * 10}%</text>')
-    for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20):
-        if first < math.log(tick) < last:
-            parts.append(f'<text x="{across(tick):.1f}" y="{height - bottom + 18}">{tick:g} s</text>')
-    parts.append(f'<text x="{left}" y="{height - 8}">seconds for eight pictures, one thread</text>')
-    for name, row in measured.items():
-        x, y = across(row["seconds"]), up(row["value"])
-        parts.append(f'<path d="M{x:.1f} {up(row["low"]):.1f}V{up(row["high"]):.1f}" stroke="#9bc" stroke-opacity="0.5"/>')
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#247"/><text x="{x + 6:.1f}" y="{y + 3:.1f}">{name}</text>')
+    """SVG: a line a sampler, its rate with the interval on the left, its seconds on the right."""
+    line, names, panel, gap = 20, 190, 320, 50
+    right, height = names + panel + gap, 60 + line * len(measured)
+    most = max(row["high"] for row in measured.values()), max(row["seconds"] for row in measured.values())
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right + panel + 50} {height}" font-family="sans-serif" font-size="12">',
+             f'<rect width="100%" height="100%" fill="white"/><text x="{names}" y="18">{title}, 95% intervals</text>',
+             f'<text x="{right}" y="18">seconds for eight pictures, one thread</text>']
+    for tick in range(0, int(most[0] * 10) + 1):
+        x = names + tick / 10 / most[0] * panel
+        parts.append(f'<path d="M{x:.1f} 42V{height - 10}" stroke="#ddd"/><text x="{x - 8:.1f}" y="36">{tick * 10}%</text>')
+    for index, (name, row) in enumerate(measured.items()):
+        y = 56 + line * index
+        low, value, high = (names + row[key] / most[0] * panel for key in ("low", "value", "high"))
+        bar = row["seconds"] / most[1] * panel
+        parts.append(f'<text x="{names - 10}" y="{y + 4}" text-anchor="end">{name}</text>'
+                     f'<path d="M{low:.1f} {y}H{high:.1f}" stroke="#7ab" stroke-width="2"/><circle cx="{value:.1f}" cy="{y}" r="4" fill="#247"/>'
+                     f'<rect x="{right}" y="{y - 6}" width="{bar:.1f}" height="12" fill="#7ab"/>'
+                     f'<text x="{right + bar + 5:.1f}" y="{y + 4}">{row["seconds"]:.2f}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
