@@ -60,6 +60,7 @@ class Corruptor {
       noisy_.weight_BL = at::ones_like(noisy_.t_BL);
       weight_ = noisy_.weight_BL.data_ptr<float>();
     }
+    for (const Role& role : schema.roles()) given_odds_.push_back(options.given_odds_of(role.name));
     coordinates_BLA_ = clean.coordinates_BLA.contiguous();
     legal_class_BL_ = clean.legal_class_BL.contiguous();
   }
@@ -142,7 +143,7 @@ class Corruptor {
     for (std::uint64_t subset = 1; subset <= last; ++subset) {
       double odds = 1;
       for (std::size_t i = 0; i < present.size(); ++i) {
-        if (subset >> i & 1) odds *= options_.given_odds_of(schema_.role(spans[present[i]].role).name);
+        if (subset >> i & 1) odds *= given_odds_[static_cast<std::size_t>(spans[present[i]].role)];
       }
       up_to.push_back(up_to.back() + odds);
     }
@@ -214,6 +215,7 @@ class Corruptor {
   const NoiseSource& source_;
   std::vector<NoiseSchedule> schedules_;
   PatternDraw patterns_;
+  std::vector<double> given_odds_;  // by role
   bool absorbing_;
   std::int64_t length_;
   NoisyCanvas noisy_;

@@ -117,7 +117,7 @@ class OurSampling {
     const BenchPreset& preset = find_bench_preset(options.preset);
     auto transformer = std::make_shared<Transformer>(bench_transformer(preset), schema_, RandomKey::root(1));
     transformer->set_compute_type(machine.dtype);
-    for (const auto& [name, parameter] : transformer->parameters().items()) parameters_ += parameter.numel();
+    parameters_ = transformer->parameters().count();
     denoiser_ = std::make_shared<TimedDenoiser>(transformer);
   }
 
@@ -181,10 +181,10 @@ struct ReferenceTimes {
 
 class References {
  public:
-  explicit References(const BenchSampleOptions& options) : sampling_("sample.py"), diffusers_("diffusers_step.py") {
-    const std::string dtype = compute_name(resolve_machine(options.machine).dtype);
+  References(const BenchSampleOptions& options, const Machine& machine)
+      : sampling_("sample.py"), diffusers_("diffusers_step.py") {
     std::vector<std::string> arguments{"--preset",  options.preset,
-                                       "--dtype",   dtype,
+                                       "--dtype",   compute_name(machine.dtype),
                                        "--threads", std::to_string(at::get_num_threads()),
                                        "--steps",   std::to_string(options.steps),
                                        "--caption", std::to_string(options.given),
@@ -248,7 +248,7 @@ void run_bench_sample(const BenchSampleOptions& options) {
   catch_interrupts();
   const Machine machine = resolve_machine(options.machine);
   std::optional<References> references;
-  if (!options.alone) references.emplace(options);
+  if (!options.alone) references.emplace(options, machine);
   OurSampling ours(options, machine);
   Facts rows = Facts::array();
   for (const TimedSampler* sampler : samplers) {

@@ -4,32 +4,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
 
 #include "backbone/diffusion/diffusion_options.h"
+#include "tests/support/catalogue.h"
 
 namespace palimpsest {
 namespace {
 
-template <class Enum>
-void expect_listed_in(const std::string& group) {
-  std::set<std::string> listed;
-  for (const CatalogueEntry& entry : diffusion_catalogue()) {
-    if (entry.group != group) continue;
-    EXPECT_TRUE(listed.insert(entry.name).second) << entry.name << " twice";
-  }
-  const auto names = enum_choices<Enum>();
-  EXPECT_EQ(listed, std::set<std::string>(names.begin(), names.end())) << group;
-}
-
 TEST(DiffusionCatalogue, HoldsEveryChoiceOnce) {
-  expect_listed_in<ScheduleKind>("schedule.kind");
-  expect_listed_in<ProcessKind>("process.kind");
-  expect_listed_in<TimeDraw>("times.draw");
-  expect_listed_in<TimeCoupling>("times.one_per");
-  expect_listed_in<ObjectiveKind>("objective.kind");
-  expect_listed_in<LossNormalisation>("normalisation");
-  expect_listed_in<PatternKind>("patterns");
+  expect_listed<ScheduleKind>(diffusion_catalogue(), "schedule.kind");
+  expect_listed<ProcessKind>(diffusion_catalogue(), "process.kind");
+  expect_listed<TimeDraw>(diffusion_catalogue(), "times.draw");
+  expect_listed<TimeCoupling>(diffusion_catalogue(), "times.one_per");
+  expect_listed<ObjectiveKind>(diffusion_catalogue(), "objective.kind");
+  expect_listed<LossNormalisation>(diffusion_catalogue(), "normalisation");
+  expect_listed<PatternKind>(diffusion_catalogue(), "patterns");
 }
 
 TEST(DiffusionCatalogue, NamesKeysOfTheRecipe) {

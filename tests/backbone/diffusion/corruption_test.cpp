@@ -66,10 +66,8 @@ TEST(Corrupt, OneTimeARoleAndItsOwnAModality) {
   EXPECT_LT(std::abs(at::corrcoef(pair)[0][1].item<double>()), 0.5);  // four deviations of 64 samples
 }
 
-TEST(Corrupt, GivesEveryProperSubsetAsOften) {
-  DiffusionOptions options;
-  options.hide_given = 0;
-  const Noised n = noised(options, 4 * kDocuments);
+// How many documents of three roles have which of them given, by the subset's bits.
+std::map<int, int> given_subsets(const Noised& n) {
   std::map<int, int> seen;
   for (std::size_t first = 0; first < n.noisy.canvas.spans.size(); first += 3) {
     int given = 0;
@@ -77,6 +75,14 @@ TEST(Corrupt, GivesEveryProperSubsetAsOften) {
       given |= (span_of(n.noisy.t_BL, n.noisy.canvas.spans[first + s]).eq(0).all().item<bool>()) << s;
     ++seen[given];
   }
+  return seen;
+}
+
+TEST(Corrupt, GivesEveryProperSubsetAsOften) {
+  DiffusionOptions options;
+  options.hide_given = 0;
+  const Noised n = noised(options, 4 * kDocuments);
+  std::map<int, int> seen = given_subsets(n);
   EXPECT_EQ(seen.count(7), 0u);  // never all of them
   const double documents = 4.0 * kDocuments;
   EXPECT_NEAR(seen[0] / documents, 0.2, 4 * std::sqrt(0.2 * 0.8 / documents));
@@ -92,13 +98,7 @@ TEST(Corrupt, GivesASubsetByTheOddsOfItsRoles) {
   options.hide_given = 0;
   options.given_odds[schema.role(1).name] = 4;
   const Noised n = noised(options, 4 * kDocuments);
-  std::map<int, int> seen;
-  for (std::size_t first = 0; first < n.noisy.canvas.spans.size(); first += 3) {
-    int given = 0;
-    for (std::size_t s = 0; s < 3; ++s)
-      given |= (span_of(n.noisy.t_BL, n.noisy.canvas.spans[first + s]).eq(0).all().item<bool>()) << s;
-    ++seen[given];
-  }
+  std::map<int, int> seen = given_subsets(n);
   const double documents = 4.0 * kDocuments;
   for (int subset = 1; subset < 7; ++subset) {
     const double expected = (subset & 2 ? 4.0 : 1.0) / 15;  // 1 + 4 + 1 alone, 4 + 1 + 4 in pairs

@@ -4,31 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
 
 #include "pipelines/sampling/options.h"
+#include "tests/support/catalogue.h"
 
 namespace palimpsest {
 namespace {
 
-template <class Enum>
-void expect_listed(const std::string& group) {
-  std::set<std::string> listed;
-  for (const CatalogueEntry& entry : sampler_catalogue()) {
-    if (entry.group != group) continue;
-    EXPECT_TRUE(listed.insert(entry.name).second) << entry.name << " twice";
-  }
-  const auto names = enum_choices<Enum>();
-  EXPECT_EQ(listed, std::set<std::string>(names.begin(), names.end())) << group;
-}
-
 TEST(SamplerCatalogue, HoldsEveryPolicyOnce) {
-  expect_listed<UnmaskKind>("unmask");
-  expect_listed<RemaskKind>("remask");
-  expect_listed<TimeGridKind>("grid");
-  expect_listed<JointKind>("joint");
-  expect_listed<GuidanceSchedule>("guidance_schedule");
-  expect_listed<GuidanceConvention>("guidance_convention");
+  expect_listed<UnmaskKind>(sampler_catalogue(), "unmask");
+  expect_listed<RemaskKind>(sampler_catalogue(), "remask");
+  expect_listed<TimeGridKind>(sampler_catalogue(), "grid");
+  expect_listed<JointKind>(sampler_catalogue(), "joint");
+  expect_listed<GuidanceSchedule>(sampler_catalogue(), "guidance_schedule");
+  expect_listed<GuidanceConvention>(sampler_catalogue(), "guidance_convention");
 }
 
 TEST(SamplerCatalogue, NamesKeysOfTheRecipe) {
