@@ -8,12 +8,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <system_error>
 
 #include "base/errors.h"
+#include "base/failpoint.h"
 
 namespace palimpsest {
 
@@ -112,20 +111,6 @@ void replace_directory(const fs::path& from, const fs::path& to) {
   fs::rename(aside, from);
 }
 
-struct ArmedFailpoint {
-  std::string name;
-  std::int64_t countdown = 0;
-};
-
-ArmedFailpoint read_failpoint() {
-  const char* text = std::getenv("PALIMPSEST_FAILPOINT");
-  if (!text || !*text) return {};
-  const std::string value = text;
-  const std::size_t colon = value.find(':');
-  if (colon == std::string::npos) return {value, 1};
-  return {value.substr(0, colon), std::atoll(value.c_str() + colon + 1)};
-}
-
 }  // namespace
 
 std::string read_file(const fs::path& path) {
@@ -141,17 +126,19 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
   const fs::path partial = partial_name(path);
   try {
     FileHandle file(partial, O_WRONLY | O_CREAT | O_TRUNC, path);
-    file.write(content);
-    failpoint("file.before_sync");
+    file.write(content.substr(0, content.size() / 2));
+    failpoint("file.middle", path.native());
+    file.write(content.substr(content.size() / 2));
+    failpoint("file.before_sync", path.native());
     file.sync();
     file.close();
-    failpoint("file.before_rename");
+    failpoint("file.before_rename", path.native());
     if (::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place");
   } catch (...) {
     ::unlink(partial.c_str());
     throw;
   }
-  failpoint("file.after_rename");
+  failpoint("file.after_rename", path.native());
   sync_path(folder_of(path));
 }
 
@@ -172,16 +159,16 @@ AtomicDirectory::~AtomicDirectory() {
 }
 
 void AtomicDirectory::commit() {
-  failpoint("directory.before_sync");
+  failpoint("directory.before_sync", path_.native());
   sync_tree(working_);
-  failpoint("directory.before_rename");
+  failpoint("directory.before_rename", path_.native());
   if (fs::exists(path_)) {
     replace_directory(working_, path_);
   } else if (::rename(working_.c_str(), path_.c_str()) != 0) {
     fail(path_, "cannot rename into place");
   }
   committed_ = true;
-  failpoint("directory.after_rename");
+  failpoint("directory.after_rename", path_.native());
   sync_path(folder_of(path_));
   std::error_code ignored;
   fs::remove_all(working_, ignored);
@@ -197,13 +184,6 @@ std::string hash64_hex(std::string_view bytes) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash64(bytes)));
   return text;
-}
-
-void failpoint(const char* name) {
-  const ArmedFailpoint armed = read_failpoint();
-  if (armed.name != name) return;
-  static std::atomic<std::int64_t> calls{0};
-  if (++calls == armed.countdown) ::raise(SIGKILL);
 }
 
 }  // namespace palimpsest

@@ -1,4 +1,4 @@
-// Files that are either whole or not there: temporary name, flush, fsync, rename. And hashes, and failpoints for tests.
+// Files that are either whole or not there: temporary name, flush, fsync, rename. And hashes.
 #pragma once
 
 #include <cstdint>
@@ -38,9 +38,5 @@ void sync_path(const std::filesystem::path& path);
 // XXH3 64-bit of bytes, and its 16 hex digits.
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
 std::string hash64_hex(std::string_view bytes);
-
-// A named point where tests kill the program: with PALIMPSEST_FAILPOINT=name[:n] in the environment the n-th call with
-// that name (default the first) raises SIGKILL; otherwise nothing happens.
-void failpoint(const char* name);
 
 }  // namespace palimpsest

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/options.h"
 

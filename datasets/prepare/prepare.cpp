@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"

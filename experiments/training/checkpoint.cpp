@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/safetensors.h"
 

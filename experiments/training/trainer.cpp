@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "base/errors.h"
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "experiments/training/learning_rate.h"

@@ -1,6 +1,6 @@
 #include "base/files.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "base/errors.h"
 #include "base/random.h"
@@ -68,12 +68,6 @@ TEST(Files, KilledAtAnyPointTheFileIsOldOrNew) {
   }
 }
 
-TEST(Files, AFailpointCountsItsCalls) {
-  EXPECT_FALSE(killed_at("here:3", [] { failpoint("here"), failpoint("there"), failpoint("here"); }));
-  EXPECT_TRUE(killed_at("here:3", [] { failpoint("here"), failpoint("here"), failpoint("here"); }));
-  EXPECT_FALSE(killed_at("", [] { failpoint("here"); }));
-}
-
 TEST(AtomicDirectory, HasItsNameOnlyWhenCommitted) {
   const ScratchFolder scratch;
   {
@@ -106,11 +100,13 @@ TEST(AtomicDirectory, KilledAtAnyPointTheDirectoryIsOldOrNewAndTheRestIsSweptUp)
     write_file_atomically(directory.working() / "inside", content);
     directory.commit();
   };
-  for (const char* point : {"directory.before_sync", "directory.before_rename", "directory.after_rename"}) {
+  const auto points = failpoints_of([&] { replace(ScratchFolder(), "seen"); });
+  EXPECT_THAT(points, testing::IsSupersetOf({"file.middle:1", "directory.before_sync:1", "directory.before_rename:1"}));
+  for (const std::string& point : points) {
     const ScratchFolder scratch;
     replace(scratch, "old");
     ASSERT_TRUE(killed_at(point, [&] { replace(scratch, "new"); })) << point;
-    EXPECT_EQ(scratch.read("d/inside"), std::string(point) == "directory.after_rename" ? "new" : "old") << point;
+    EXPECT_EQ(scratch.read("d/inside"), point == "directory.after_rename:1" ? "new" : "old") << point;
     replace(scratch, "newest");
     EXPECT_EQ(scratch.read("d/inside"), "newest");
     EXPECT_EQ(entries(scratch.path()), 1u) << "what the killed process left is gone";

@@ -6,7 +6,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <vector>
+
+#include "tests/support/scratch.h"
 
 namespace palimpsest {
 
@@ -39,6 +43,26 @@ bool killed_at(const std::string& failpoint_name, Action&& action) {
     ::setenv("PALIMPSEST_FAILPOINT", failpoint_name.c_str(), 1);
     action();
   })));
+}
+
+// What PALIMPSEST_FAILPOINT_LOG holds: every failpoint that was passed, in order, as NAME:COUNT.
+inline std::vector<std::string> read_failpoints(const std::filesystem::path& log) {
+  std::map<std::string, int> counts;
+  std::vector<std::string> points;
+  std::ifstream lines(log);
+  for (std::string name; std::getline(lines, name);) points.push_back(name + ":" + std::to_string(++counts[name]));
+  return points;
+}
+
+// Every failpoint that an action passes, which runs in a child.
+template <class Action>
+std::vector<std::string> failpoints_of(Action&& action) {
+  const ScratchFolder folder;
+  const int status = status_of(start_child([&] {
+    ::setenv("PALIMPSEST_FAILPOINT_LOG", (folder / "log").c_str(), 1);
+    action();
+  }));
+  return status == 0 ? read_failpoints(folder / "log") : std::vector<std::string>{};
 }
 
 // Runs an action in a child and kills it after so many microseconds; true when it had not ended by itself.
