@@ -236,8 +236,7 @@ PrepareReport prepare_data(const PrepareOptions& options, const fs::path& direct
 nlohmann::json plan_preparation(const PrepareOptions& options, const fs::path& directory) {
   const RoleTokenizers tokenizers = open_tokenizers(options);
   const Manifest manifest = resume_or_begin(directory, preparation_settings(options, tokenizers), tokenizers);
-  nlohmann::json plan = {{"directory", directory.string()},
-                         {"source", find_data(options.data.source, "data.source").string()}};
+  nlohmann::json plan = {{"directory", directory.string()}, {"source", options.data.source}};
   for (const auto& [role, tokens] : tokenizers.tokens) plan["roles"][role] = tokens.to_json();
   for (const auto& [name, split] : options.data.splits) {
     open_source(options.data, name, prepared_roles(options));  // every check of the source

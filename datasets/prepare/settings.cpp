@@ -1,43 +1,15 @@
 #include "datasets/prepare/settings.h"
 
-#include <fstream>
 #include <sstream>
 
 #include "base/files.h"
-#include "datasets/sources/folder_source.h"
+#include "datasets/sources/source_form.h"
 
 namespace palimpsest {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-// Bytes of a file's two ends that identify it: of a tar, and of each file of a folder (captions are shorter).
-constexpr std::uintmax_t kEndOfTar = 1 << 20, kEndOfMember = 4 << 10;
-
-std::string identity_of_file(const fs::path& path, std::uintmax_t end) {
-  const std::uintmax_t size = fs::file_size(path);
-  std::ifstream file(path, std::ios::binary);
-  std::string ends(static_cast<std::size_t>(std::min(size, 2 * end)), '\0');
-  const auto half = static_cast<std::streamsize>(ends.size() / 2),
-             rest = static_cast<std::streamsize>(ends.size()) - half;
-  file.read(ends.data(), half);
-  file.seekg(-rest, std::ios::end);
-  file.read(ends.data() + half, rest);
-  if (!file) throw IoError(path.string(), "", "cannot be read");
-  return std::to_string(size) + " bytes, " + hash64_hex(ends);
-}
-
-std::string identity_of_folder(const fs::path& folder, const DataOptions& data) {
-  const auto files = folder_files(folder, MemberRequest{data.roles, {}}.extensions());
-  std::string list;
-  for (const fs::path& file : files) {
-    list += file.lexically_relative(folder).generic_string() + " " + identity_of_file(file, kEndOfMember) + "\n";
-  }
-  const fs::path table = find_table(folder, data.table);
-  if (!table.empty()) list += hash64_hex(read_file(table));
-  return std::to_string(files.size()) + " files, " + hash64_hex(list);
-}
 
 nlohmann::json to_json(const toml::table& table) {
   std::ostringstream text;
@@ -78,11 +50,14 @@ nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTok
   nlohmann::json settings = to_json(to_toml(options));
   auto& data = settings["data"];
   for (const char* place : {"cache", "processes"}) data["speech"].erase(place);
-  const fs::path source = find_data(options.data.source, "data.source");
-  data["source"] = source.filename().string();
+  const SourceForm& form = form_of(options.data);
+  data["form"] = form.name;
+  data["source"] = fs::path(options.data.source).filename().string();
   data["table"] = fs::path(options.data.table).filename().string();
-  data["content"] =
-      fs::is_directory(source) ? identity_of_folder(source, options.data) : identity_of_file(source, kEndOfTar);
+  data["content"] = form.identity(options.data);
+  for (const SourceForm& other : source_forms()) {
+    if (other.settings != form.settings) data.erase(other.settings);  // nobody reads it
+  }
   for (const auto& [name, split] : options.data.splits) {
     if (split.keys.empty()) continue;
     data["splits"][name]["keys"] = hash64_hex(read_file(find_data(split.keys, "data.splits." + name + ".keys")));

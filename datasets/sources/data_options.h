@@ -95,9 +95,11 @@ struct SpeechOptions {
   void validate() const;
 };
 
+inline constexpr const char* kAutoForm = "auto";
+
 struct DataOptions {
-  std::string source;  // a tar (WebDataset: KEY.extension members; gzip, xz, zstd are fine), a folder of such files, or
-                       // a .txt or .jsonl whose lines are samples
+  std::string form = kAutoForm;  // how `source` is read: one of source_forms()
+  std::string source;            // a file or a folder, as the form has it
   std::string table;  // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl
                       // when there
   std::map<std::string, RoleOptions> roles;
@@ -106,7 +108,8 @@ struct DataOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
-    visitor("source", self.source, "a tar or a folder of files KEY.extension, or a .txt or .jsonl of lines");
+    visitor("form", self.form, "how the source is read; palimpsest inspect --sources lists the forms");
+    visitor("source", self.source, "a file or a folder, as the form has it");
     visitor("table", self.table, "a .csv or .jsonl table of a folder's files");
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");

@@ -1,6 +1,7 @@
 #include "datasets/sources/folder_source.h"
 
 #include "base/files.h"
+#include "datasets/sources/identity.h"
 #include "datasets/sources/table.h"
 
 namespace palimpsest {
@@ -111,6 +112,12 @@ class FolderSource : public Source {
   Groups::const_iterator at_;
 };
 
+std::string identity_of_folder(const DataOptions& data) {
+  const fs::path folder = find_data(data.source, "data.source"), table = find_table(folder, data.table);
+  return identity_of_files(folder_files(folder, MemberRequest{data.roles, {}}.extensions()), folder,
+                           table.empty() ? "" : hash64_hex(read_file(table)));
+}
+
 }  // namespace
 
 fs::path find_table(const fs::path& folder, const std::string& table) {
@@ -131,6 +138,19 @@ std::vector<fs::path> folder_files(const fs::path& folder, const std::set<std::s
 
 std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
   return std::make_unique<FolderSource>(folder, table, std::move(request));
+}
+
+SourceForm folder_form() {
+  return {
+      "folder",
+      "a folder of files KEY.extension, or of files that a table names",
+      "",
+      [](const fs::path& path) { return fs::is_directory(path); },
+      identity_of_folder,
+      [](const DataOptions& data, MemberRequest request) {
+        return folder_source(find_data(data.source, "data.source"), data.table, std::move(request));
+      },
+  };
 }
 
 }  // namespace palimpsest

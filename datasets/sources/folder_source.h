@@ -2,7 +2,7 @@
 // names them.
 #pragma once
 
-#include "datasets/sources/members.h"
+#include "datasets/sources/source_form.h"
 
 namespace palimpsest {
 
@@ -19,5 +19,7 @@ std::vector<std::filesystem::path> folder_files(const std::filesystem::path& fol
 
 // Where the folder's table lies (it may not exist); empty when it has none.
 std::filesystem::path find_table(const std::filesystem::path& folder, const std::string& table);
+
+SourceForm folder_form();
 
 }  // namespace palimpsest

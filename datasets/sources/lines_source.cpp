@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/errors.h"
+#include "datasets/sources/identity.h"
 
 namespace palimpsest {
 
@@ -61,6 +62,19 @@ bool is_lines_file(const std::filesystem::path& path) {
 
 std::unique_ptr<Source> lines_source(const std::filesystem::path& path, MemberRequest request) {
   return std::make_unique<LinesSource>(path, std::move(request));
+}
+
+SourceForm lines_form() {
+  return {
+      "lines",
+      "a text whose lines are samples: plain (.txt), or a JSON object each (.jsonl)",
+      "",
+      is_lines_file,
+      [](const DataOptions& data) { return identity_of_file(find_data(data.source, "data.source")); },
+      [](const DataOptions& data, MemberRequest request) {
+        return lines_source(find_data(data.source, "data.source"), std::move(request));
+      },
+  };
 }
 
 }  // namespace palimpsest

@@ -1,7 +1,7 @@
 // A file of lines, each a sample of text: plain (.txt), or a JSON object whose fields are the sample's (.jsonl).
 #pragma once
 
-#include "datasets/sources/members.h"
+#include "datasets/sources/source_form.h"
 
 namespace palimpsest {
 
@@ -14,5 +14,7 @@ bool is_lines_file(const std::filesystem::path& path);
 // file that grows at its end keeps its keys. A plain line is the member `txt`. Empty lines are no samples; one that is
 // no JSON object, or longer than kLongestLine, is a result with an error.
 std::unique_ptr<Source> lines_source(const std::filesystem::path& path, MemberRequest request);
+
+SourceForm lines_form();
 
 }  // namespace palimpsest

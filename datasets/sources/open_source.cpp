@@ -1,9 +1,7 @@
 #include "datasets/sources/open_source.h"
 
-#include "datasets/sources/folder_source.h"
-#include "datasets/sources/lines_source.h"
+#include "datasets/sources/source_form.h"
 #include "datasets/sources/spoken_source.h"
-#include "datasets/sources/tar_source.h"
 #include "datasets/sources/varied_source.h"
 
 namespace palimpsest {
@@ -35,13 +33,6 @@ class OnlyRoles : public Source {
   std::set<std::string> roles_;
 };
 
-std::unique_ptr<Source> open_files(const DataOptions& data, MemberRequest request) {
-  const std::filesystem::path path = find_data(data.source, "data.source");
-  if (std::filesystem::is_directory(path)) return folder_source(path, data.table, std::move(request));
-  if (is_lines_file(path)) return lines_source(path, std::move(request));
-  return tar_source(path, std::move(request));
-}
-
 }  // namespace
 
 std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split,
@@ -69,7 +60,7 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
     if (found != skipped.end() && found->second-- > 0) return false;
     return keys.holds(key);
   };
-  auto source = split_source(open_files(data, std::move(request)), keys, finished);
+  auto source = split_source(form_of(data).open(data, std::move(request)), keys, finished);
   if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation, done);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
   return std::make_unique<OnlyRoles>(std::move(source), wanted);

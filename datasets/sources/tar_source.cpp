@@ -5,6 +5,8 @@
 
 #include <unordered_set>
 
+#include "datasets/sources/identity.h"
+
 namespace palimpsest {
 
 namespace {
@@ -135,6 +137,22 @@ class TarSource : public Source {
 
 std::unique_ptr<Source> tar_source(const std::filesystem::path& path, MemberRequest request) {
   return std::make_unique<TarSource>(path, std::move(request));
+}
+
+SourceForm tar_form() {
+  return {
+      "tar",
+      "a WebDataset: a tar (plain, gzip, bzip2, xz or zstd) of members KEY.extension",
+      "",
+      [](const std::filesystem::path& path) {
+        const std::string name = path.filename().string();
+        return name.find(".tar") != std::string::npos || name.ends_with(".tgz");
+      },
+      [](const DataOptions& data) { return identity_of_file(find_data(data.source, "data.source")); },
+      [](const DataOptions& data, MemberRequest request) {
+        return tar_source(find_data(data.source, "data.source"), std::move(request));
+      },
+  };
 }
 
 }  // namespace palimpsest

@@ -1,7 +1,7 @@
 // A WebDataset: a tar (plain, gzip, bzip2, xz or zstd) whose neighbouring members KEY.extension make a sample.
 #pragma once
 
-#include "datasets/sources/members.h"
+#include "datasets/sources/source_form.h"
 
 namespace palimpsest {
 
@@ -9,5 +9,7 @@ namespace palimpsest {
 // its last part. A group with an unsafe name, a link or a member twice is a result with an error; a tar that is damaged
 // as a whole is an InputError, on opening or from next().
 std::unique_ptr<Source> tar_source(const std::filesystem::path& path, MemberRequest request);
+
+SourceForm tar_form();
 
 }  // namespace palimpsest

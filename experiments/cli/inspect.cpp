@@ -6,6 +6,7 @@
 #include "backbone/diffusion/catalogue.h"
 #include "base/errors.h"
 #include "datasets/shards/manifest.h"
+#include "datasets/sources/source_form.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/contact_sheet.h"
 #include "modalities/media/image.h"
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 struct InspectCommand {
   std::string thing, contact_sheet, tokenizers, split;
   std::int64_t rows = 32;
-  bool tensors = false, samplers = false, diffusion = false, json = false;
+  bool tensors = false, samplers = false, diffusion = false, sources = false, json = false;
 };
 
 // A path as it is; a word that is none may be a NAME under checkpoints/.
@@ -81,10 +82,11 @@ Facts inspect_catalogue(const std::vector<CatalogueEntry>& catalogue) {
 }
 
 void run_inspect(const InspectCommand& command) {
-  if (command.samplers || command.diffusion) {
+  if (command.samplers || command.diffusion || command.sources) {
     Facts facts;
     if (command.diffusion) facts["diffusion"] = inspect_catalogue(diffusion_catalogue());
     if (command.samplers) facts["samplers"] = inspect_catalogue(sampler_catalogue());
+    if (command.sources) facts["sources"] = inspect_catalogue(source_catalogue());
     print_facts(facts, command.json);
     return;
   }
@@ -112,7 +114,7 @@ void add_inspect_command(CLI::App& program) {
       "Examples:\n"
       "  palimpsest inspect checkpoints/emoji --tensors\n"
       "  palimpsest inspect data/emoji4 --contact-sheet sheet.png --tokenizers checkpoints/emoji\n"
-      "  palimpsest inspect --samplers --diffusion");
+      "  palimpsest inspect --samplers --diffusion --sources");
   app->add_option("THING", command->thing,
                   "a checkpoint, a run, a directory that prepare wrote, a tokenizer, a recipe (.toml) or a media file");
   app->add_flag("--tensors", command->tensors, "of a checkpoint: a table of its tensors");
@@ -124,6 +126,7 @@ void add_inspect_command(CLI::App& program) {
   app->add_flag("--samplers", command->samplers, "list the sampler's policies and settings with their papers");
   app->add_flag("--diffusion", command->diffusion,
                 "list processes, schedules, times, masking patterns and objectives with their papers");
+  app->add_flag("--sources", command->sources, "list the forms of data that prepare reads");
   app->add_flag("--json", command->json, "print it as JSON");
   app->callback([command] { run_inspect(*command); });
 }

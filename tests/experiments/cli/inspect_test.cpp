@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "backbone/diffusion/catalogue.h"
+#include "datasets/sources/source_form.h"
 #include "experiments/evaluation/metric.h"
 #include "modalities/media/audio.h"
 #include "modalities/media/image.h"
@@ -231,11 +232,12 @@ TEST_F(Inspect, MediaFilesAreToldApartByContent) {
 }
 
 TEST_F(Inspect, TheCataloguesAreListed) {
-  const Facts both = facts_of("--samplers --diffusion");
-  EXPECT_EQ(both.size(), 2u);
+  const Facts all = facts_of("--samplers --diffusion --sources");
+  EXPECT_EQ(all.size(), 3u);
   for (const auto& [name, catalogue] :
-       {std::pair("samplers", sampler_catalogue()), std::pair("diffusion", diffusion_catalogue())}) {
-    const Facts& rows = both.at(name);
+       {std::pair("samplers", sampler_catalogue()), std::pair("diffusion", diffusion_catalogue()),
+        std::pair("sources", source_catalogue())}) {
+    const Facts& rows = all.at(name);
     ASSERT_EQ(rows.size(), catalogue.size());
     for (std::size_t i = 0; i < catalogue.size(); ++i) {
       const CatalogueEntry& entry = catalogue[i];

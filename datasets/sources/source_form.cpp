@@ -1,0 +1,46 @@
+#include "datasets/sources/source_form.h"
+
+#include "datasets/sources/folder_source.h"
+#include "datasets/sources/lines_source.h"
+#include "datasets/sources/tar_source.h"
+
+namespace palimpsest {
+
+namespace {
+
+std::vector<std::string> form_names() {
+  std::vector<std::string> names{kAutoForm};
+  for (const SourceForm& form : source_forms()) names.push_back(form.name);
+  return names;
+}
+
+}  // namespace
+
+const std::vector<SourceForm>& source_forms() {
+  static const std::vector<SourceForm> forms{folder_form(), lines_form(), tar_form()};
+  return forms;
+}
+
+const SourceForm& form_of(const DataOptions& data) {
+  const auto& forms = source_forms();
+  const bool by_name = data.form != kAutoForm;
+  const auto path = by_name ? std::filesystem::path() : find_data(data.source, "data.source");
+  const auto found = std::find_if(forms.begin(), forms.end(), [&](const SourceForm& form) {
+    return by_name ? form.name == data.form : form.claims != nullptr && form.claims(path);
+  });
+  if (found != forms.end()) return *found;
+  if (by_name)
+    throw InputError("", "data.form", "unknown value '" + data.form + "'" + suggest(data.form, form_names()));
+  throw InputError("", "data.form", "no form claims " + path.string() + "; name one" + suggest("", form_names()));
+}
+
+std::vector<CatalogueEntry> source_catalogue() {
+  std::vector<CatalogueEntry> entries{{"form", kAutoForm, "the form that claims the path: by folder or ending", ""}};
+  for (const SourceForm& form : source_forms()) {
+    const std::string own = form.settings.empty() ? "" : "; settings in [data." + form.settings + "]";
+    entries.push_back({"form", form.name, form.line + own, ""});
+  }
+  return entries;
+}
+
+}  // namespace palimpsest
