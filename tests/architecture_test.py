@@ -12,7 +12,7 @@ import tempfile
 MODALITIES = {"modalities/media", "modalities/canvas"}
 TOKENIZERS = {"tokenizers", "tokenizers/text", "tokenizers/image", "tokenizers/audio", "tokenizers/quantizers"}
 BACKBONE = {"backbone", "backbone/transformer", "backbone/diffusion", "backbone/kernels"}
-DATASETS = {"datasets/sources", "datasets/prepare", "datasets/shards", "datasets/loading"}
+DATASETS = {"datasets/scenes", "datasets/puzzles", "datasets/sources", "datasets/prepare", "datasets/shards", "datasets/loading"}
 PIPELINES = {"pipelines", "pipelines/sampling", "pipelines/queries"}
 SHELL = {"base"} | MODALITIES
 BELOW_EXPERIMENTS = SHELL | TOKENIZERS | BACKBONE | DATASETS | PIPELINES
@@ -31,7 +31,9 @@ PICTURE = {
     "backbone/kernels": {"base"},
     "backbone/transformer": {"base", "modalities/canvas", "backbone", "backbone/kernels"},
     "backbone/diffusion": {"base", "modalities/canvas", "backbone", "backbone/kernels"},
-    "datasets/sources": SHELL | TOKENIZERS,
+    "datasets/scenes": SHELL,
+    "datasets/puzzles": SHELL,
+    "datasets/sources": SHELL | TOKENIZERS | {"datasets/scenes", "datasets/puzzles"},
     "datasets/shards": SHELL | TOKENIZERS,
     "datasets/prepare": SHELL | TOKENIZERS | {"datasets/sources", "datasets/shards"},
     "datasets/loading": SHELL | TOKENIZERS | {"datasets/sources", "datasets/shards"},

@@ -1,0 +1,13 @@
+// Scenes as a source: data.form = "scenes". Roles name caption (text), picture (image), tones (audio) or mark (text:
+// the number that some facts decide together).
+#pragma once
+
+#include "datasets/sources/source_form.h"
+
+namespace palimpsest {
+
+// Each sample's meta holds its scene under "scene" (scene_from_json reads it) and what its tones tell under
+// "tones_tell". InputError as open of every form, and for pictures too small for the grid.
+SourceForm scenes_form();
+
+}  // namespace palimpsest
