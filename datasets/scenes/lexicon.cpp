@@ -63,7 +63,7 @@ std::vector<Word> make_lexicon() {
   };
   relate(Relation::kLeftOf, {"left of", "to the left of", "right of", "to the right of"});
   relate(Relation::kAbove, {"above", "over", "below", "under"});
-  relate(Relation::kInside, {"inside", "within", "around", "outside of"});
+  relate(Relation::kInside, {"inside", "within", "around", "surrounding"});
   relate(Relation::kNextTo, {"next to", "beside", "next to", "beside"});
   return words;
 }

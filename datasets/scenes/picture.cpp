@@ -91,7 +91,7 @@ class CellReader {
     try_place(row_, column_);
     for (const double step : {kStep, kStep / 2.0}) {
       const double row = best_.row, column = best_.column;
-      for (std::int64_t beside = 0; beside < 9 && energy_ - best_.gain > kGoodFit * energy_; ++beside)
+      for (std::int64_t beside = 0; beside < 9 && fits_badly(); ++beside)
         try_place(row + step * static_cast<double>(beside / 3 - 1),
                   column + step * static_cast<double>(beside % 3 - 1));
     }
@@ -102,6 +102,8 @@ class CellReader {
   }
 
  private:
+  bool fits_badly() const { return present_ && energy_ - best_.gain > kGoodFit * energy_; }
+
   bool find_centre() {
     double mass = 0, down = 0, across = 0;
     for (std::size_t p = 0; p < pixels_.colour_P.size(); ++p) {

@@ -60,15 +60,15 @@ double radius_of(Size size) { return size == Size::kLarge ? 0.44 : 0.26; }
 
 std::vector<float> stamp_P(Shape shape, const Place& place, const Patch& patch) {
   std::vector<float> cover_P(static_cast<std::size_t>(patch.side * patch.side));
+  const double unit = 1.0 / place.radius, step = unit / kSubpixels;
   for (std::int64_t pixel = 0; pixel < patch.side * patch.side; ++pixel) {
-    const auto row = static_cast<double>(patch.top + pixel / patch.side) - place.row;
-    const auto column = static_cast<double>(patch.left + pixel % patch.side) - place.column;
-    if (std::max(std::abs(row + 0.5), std::abs(column + 0.5)) > place.radius + 1.0) continue;
+    const double down = (static_cast<double>(patch.top + pixel / patch.side) - place.row) * unit;
+    const double right = (static_cast<double>(patch.left + pixel % patch.side) - place.column) * unit;
+    if (std::max(std::abs(down + unit / 2.0), std::abs(right + unit / 2.0)) > 1.0 + unit / 2.0) continue;
     std::int64_t inside = 0;
     for (std::int64_t point = 0; point < kSubpixels * kSubpixels; ++point) {
-      const auto down = (static_cast<double>(point / kSubpixels) + 0.5) / kSubpixels;
-      const auto right = (static_cast<double>(point % kSubpixels) + 0.5) / kSubpixels;
-      inside += in_shape(shape, (column + right) / place.radius, (row + down) / place.radius);
+      inside += in_shape(shape, right + (static_cast<double>(point % kSubpixels) + 0.5) * step,
+                         down + (static_cast<double>(point / kSubpixels) + 0.5) * step);
     }
     cover_P[static_cast<std::size_t>(pixel)] = static_cast<float>(inside) / (kSubpixels * kSubpixels);
   }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/options.h"
+#include "datasets/puzzles/options.h"
+#include "datasets/scenes/options.h"
 #include "modalities/media/form.h"
 
 namespace palimpsest {
@@ -105,6 +107,8 @@ struct DataOptions {
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
   SpeechOptions speech;
+  SceneOptions scenes;    // of the form "scenes"
+  PuzzleOptions puzzles;  // of the form "puzzles"
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -114,6 +118,8 @@ struct DataOptions {
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");
     visitor("speech", self.speech, "how text is spoken");
+    visitor("scenes", self.scenes, "the law of scenes, of the form scenes");
+    visitor("puzzles", self.puzzles, "the law of puzzles, of the form puzzles");
   }
   void validate() const;
 };

@@ -24,6 +24,7 @@ struct Members {
 struct MemberRequest {
   std::map<std::string, RoleOptions> roles;             // those with members
   std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
+  std::string split{};                                  // for sources that are drawn and have no files
 
   bool wants_key(const std::string& key) const { return !accepts || accepts(key); }
   std::set<std::string> extensions() const;  // that any role reads, and json

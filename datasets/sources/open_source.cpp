@@ -43,6 +43,7 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
     if (roles.empty()) wanted.insert(name);
   }
   MemberRequest request;
+  request.split = split;
   std::vector<SpokenRole> spoken;
   for (const std::string& name : wanted) {
     const RoleOptions& role = find_option(data.roles, name, "roles");

@@ -2,6 +2,8 @@
 
 #include "datasets/sources/folder_source.h"
 #include "datasets/sources/lines_source.h"
+#include "datasets/sources/puzzles_source.h"
+#include "datasets/sources/scenes_source.h"
 #include "datasets/sources/tar_source.h"
 
 namespace palimpsest {
@@ -17,7 +19,7 @@ std::vector<std::string> form_names() {
 }  // namespace
 
 const std::vector<SourceForm>& source_forms() {
-  static const std::vector<SourceForm> forms{folder_form(), lines_form(), tar_form()};
+  static const std::vector<SourceForm> forms{folder_form(), lines_form(), tar_form(), scenes_form(), puzzles_form()};
   return forms;
 }
 

@@ -3,6 +3,7 @@
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "datasets/shards/manifest.h"
 
 namespace palimpsest {
 
@@ -23,8 +24,12 @@ struct Entry {
   MetricKind kind;
   Metric metric;
   std::vector<std::string> EvaluationOptions::*splits;
-  std::vector<std::string> roles;  // it needs
+  std::vector<std::string> roles;                   // it needs
+  bool (*applies)(const HeldOut& split) = nullptr;  // to data of one kind only
 };
+
+bool holds_scenes(const HeldOut& split) { return split.rows() > 0 && split.meta(0).contains("scene"); }
+bool holds_puzzles(const HeldOut& split) { return split.rows() > 0 && split.meta(0).contains("puzzle"); }
 
 std::vector<Entry> entries(const EvaluationOptions& options) {
   constexpr auto kPictures = &EvaluationOptions::picture_splits, kSpeech = &EvaluationOptions::speech_splits;
@@ -36,7 +41,9 @@ std::vector<Entry> entries(const EvaluationOptions& options) {
           {MetricKind::kPictureToCaption, picture_to_caption, kPictures, {caption, picture}},
           {MetricKind::kSpeechToCaption, speech_to_caption, kSpeech, {caption, speech}},
           {MetricKind::kInpainting, inpainting, kPictures, {picture}},
-          {MetricKind::kLikelihood, likelihood, kPictures, {}}};
+          {MetricKind::kLikelihood, likelihood, kPictures, {}},
+          {MetricKind::kScenes, scenes, kPictures, {}, holds_scenes},
+          {MetricKind::kPuzzles, puzzles, kPictures, {}, holds_puzzles}};
 }
 
 bool has_role(const CanvasSchema& schema, const std::string& name) {
@@ -50,9 +57,25 @@ std::vector<Job> planned_jobs(const EvaluationContext& context) {
                                       [&](const auto& role) { return has_role(context.model.schema, role); });
     if (!possible || !context.options.measures(entry.kind)) continue;
     if (entry.kind == MetricKind::kCaptionToPicture && !context.scorer) continue;
-    for (const std::string& split : context.options.*entry.splits) jobs.push_back({entry.kind, entry.metric, split});
+    for (const std::string& split : context.options.*entry.splits) {
+      if (!entry.applies || entry.applies(context.split(split))) jobs.push_back({entry.kind, entry.metric, split});
+    }
   }
   return jobs;
+}
+
+// `named`, or those of `usual` when the data have all of them, or all splits but the training one.
+std::vector<std::string> chosen_splits(const std::vector<std::string>& named, const std::vector<std::string>& usual,
+                                       const std::filesystem::path& data, const std::string& train) {
+  if (!named.empty()) return named;
+  const auto splits = read_manifest(data).splits;
+  if (std::all_of(usual.begin(), usual.end(), [&](const auto& name) { return splits.contains(name); })) return usual;
+  std::vector<std::string> others;
+  for (const auto& [name, entry] : splits) {
+    if (name != train) others.push_back(name);
+  }
+  if (others.empty()) throw InputError(data.string(), "picture-splits", "there is no split but " + train);
+  return others;
 }
 
 void need_blocks(std::int64_t count, const char* key) {
@@ -83,10 +106,14 @@ EvaluationContext open_evaluation(const Model& model, const EvaluationOptions& o
   options.validate();
   EvaluationContext context{model, options, recipe_options<SamplerOptions>(model.recipe, "sampler"), {}, {}, {},
                             {},    seed};
+  EvaluationOptions& chosen = context.options;
+  chosen.picture_splits =
+      chosen_splits(options.picture_splits, {"unseen-style", "unseen-concept"}, data, options.train);
+  chosen.speech_splits = chosen_splits(options.speech_splits, {"unseen-concept", "unseen-voice"}, data, options.train);
   const auto open = [&](const std::string& split) {
     return std::make_shared<HeldOut>(model, open_token_set(data, split), split);
   };
-  for (const auto& names : {options.picture_splits, options.speech_splits}) {
+  for (const auto& names : {chosen.picture_splits, chosen.speech_splits}) {
     for (const std::string& name : names) {
       if (!context.splits.contains(name)) context.splits[name] = open(name);
     }

@@ -24,7 +24,9 @@ enum class MetricKind {
   kPictureToCaption,
   kSpeechToCaption,
   kInpainting,
-  kLikelihood
+  kLikelihood,
+  kScenes,
+  kPuzzles
 };
 constexpr auto enum_names(MetricKind) {
   return std::array{std::pair{MetricKind::kPictureRetrieval, "picture-retrieval"},
@@ -34,7 +36,9 @@ constexpr auto enum_names(MetricKind) {
                     std::pair{MetricKind::kPictureToCaption, "picture-to-caption"},
                     std::pair{MetricKind::kSpeechToCaption, "speech-to-caption"},
                     std::pair{MetricKind::kInpainting, "inpainting"},
-                    std::pair{MetricKind::kLikelihood, "likelihood"}};
+                    std::pair{MetricKind::kLikelihood, "likelihood"},
+                    std::pair{MetricKind::kScenes, "scenes"},
+                    std::pair{MetricKind::kPuzzles, "puzzles"}};
 }
 
 // [evaluation] of a recipe.
@@ -43,12 +47,12 @@ struct EvaluationOptions {
   std::int64_t generated = 96;       // media made for each generation metric and split; a multiple of 32
   std::int64_t times = 16;           // Monte Carlo draws of a likelihood bound
   std::vector<std::string> metrics;  // names of MetricKind; empty: all that the checkpoint's roles allow
-  // Pictures of the unseen-voice split and captions of the unseen-style split were trained on: each split is held out
-  // only for these.
-  std::vector<std::string> picture_splits{"unseen-style", "unseen-concept"};
-  std::vector<std::string> speech_splits{"unseen-concept", "unseen-voice"};
+  // Not every split holds out everything: pictures of emoji4's unseen-voice and captions of its unseen-style were
+  // trained on. None named: those of emoji4 where the data have them, otherwise all but `train`.
+  std::vector<std::string> picture_splits, speech_splits;
   std::string train = "train";                                              // where the baseline copies from
   std::string caption = "caption", picture = "picture", speech = "speech";  // the roles
+  std::string tones = "tones", puzzle = "puzzle", solution = "solution", candidate = "candidate", verdict = "verdict";
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -56,12 +60,19 @@ struct EvaluationOptions {
     visitor("generated", self.generated, "media made a generation metric and split, a multiple of 32");
     visitor("times", self.times, "Monte Carlo draws of a likelihood bound");
     visitor("metrics", self.metrics, "which to measure; none named: all");
-    visitor("picture_splits", self.picture_splits, "splits that hold out pictures");
-    visitor("speech_splits", self.speech_splits, "splits that hold out speech");
+    visitor("picture_splits", self.picture_splits,
+            "splits that hold out pictures, scenes or puzzles; none named: all but the training split (emoji4: its own "
+            "two)");
+    visitor("speech_splits", self.speech_splits, "splits that hold out speech; none named: as above");
     visitor("train", self.train, "split the nearest-neighbour baseline copies from");
     visitor("caption", self.caption, "role of the captions");
     visitor("picture", self.picture, "role of the pictures");
     visitor("speech", self.speech, "role of the speech");
+    visitor("tones", self.tones, "role of the tones of scenes");
+    visitor("puzzle", self.puzzle, "role of puzzles");
+    visitor("solution", self.solution, "role of their solutions");
+    visitor("candidate", self.candidate, "role of candidates for a solution");
+    visitor("verdict", self.verdict, "role of what is said of candidates");
   }
   void validate() const;
   bool measures(MetricKind kind) const;
@@ -99,6 +110,8 @@ std::vector<MetricRow> picture_to_caption(const EvaluationContext& context, cons
 std::vector<MetricRow> speech_to_caption(const EvaluationContext& context, const std::string& split);
 std::vector<MetricRow> inpainting(const EvaluationContext& context, const std::string& split);
 std::vector<MetricRow> likelihood(const EvaluationContext& context, const std::string& split);
+std::vector<MetricRow> scenes(const EvaluationContext& context, const std::string& split);
+std::vector<MetricRow> puzzles(const EvaluationContext& context, const std::string& split);
 
 // Names of all metrics that the options name and the checkpoint's roles allow: "inpainting on unseen-style".
 std::vector<std::string> planned_metrics(const EvaluationContext& context);

@@ -112,16 +112,16 @@ TEST_P(SudokuMaking, PuzzlesHaveOneSolutionAndTheirLevel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sides, SudokuMaking,
-                         testing::Values(std::pair{4, SudokuLevel::kEasy}, std::pair{4, SudokuLevel::kMedium},
-                                         std::pair{6, SudokuLevel::kEasy}, std::pair{6, SudokuLevel::kMedium},
-                                         std::pair{6, SudokuLevel::kHard}, std::pair{9, SudokuLevel::kEasy},
-                                         std::pair{9, SudokuLevel::kMedium}, std::pair{9, SudokuLevel::kHard}));
+                         testing::Values(std::pair{4, SudokuLevel::kEasy}, std::pair{6, SudokuLevel::kEasy},
+                                         std::pair{6, SudokuLevel::kMedium}, std::pair{6, SudokuLevel::kHard},
+                                         std::pair{9, SudokuLevel::kEasy}, std::pair{9, SudokuLevel::kMedium},
+                                         std::pair{9, SudokuLevel::kHard}));
 
 TEST(SudokuMaker, LeavesTheCluesAskedForAndSaysWhenALevelIsNotThere) {
   const Puzzle puzzle = sudoku_maker({6, SudokuLevel::kEasy, 20})->make(RandomKey::root(1));
   EXPECT_EQ(36 - std::count(puzzle.question.begin(), puzzle.question.end(), '.'), 20);
   EXPECT_THAT(message_of<InputError>([] {
-                sudoku_maker({4, SudokuLevel::kHard, 14})->make(RandomKey::root(1));
+                sudoku_maker({4, SudokuLevel::kMedium, 0})->make(RandomKey::root(1));
               }),
               HasSubstr("no puzzle of this level"));
 }
