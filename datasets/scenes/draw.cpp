@@ -60,33 +60,21 @@ SceneSample SceneLaw::draw(std::int64_t index) const {
 }
 
 Scene SceneLaw::propose(RandomKey key) const {
-  const auto kinds = split_.fewest + static_cast<std::int64_t>(
-                                         key.below(static_cast<std::uint64_t>(split_.most - split_.fewest + 1), 0));
-  auto pairs = shuffled(options_.shapes.size() * options_.colours.size(), key.fold("pairs"));
-  const auto cells = shuffled(static_cast<std::size_t>(options_.grid * options_.grid), key.fold("cells"));
+  const auto kinds = static_cast<std::size_t>(split_.fewest) +
+                     key.below(static_cast<std::uint64_t>(split_.most - split_.fewest + 1), 0);
   const bool nested = kinds > 1 && key.uniform(1) < options_.nested;
-  const auto colour_of = [this](std::size_t pair) { return options_.colours[pair / options_.shapes.size()]; };
-  if (nested) {  // what is inside a thing has another colour
-    const auto other = std::find_if(pairs.begin(), pairs.end(),
-                                    [&](std::size_t pair) { return colour_of(pair) != colour_of(pairs.front()); });
-    std::swap(pairs[1], *other);
-  }
+  const auto cells = shuffled(static_cast<std::size_t>(options_.grid * options_.grid), key.fold("cells"));
   Scene scene{options_.grid, {}};
   std::size_t taken = 0;  // cells
-  for (std::int64_t kind = 0; kind < kinds; ++kind) {
-    const RandomKey own = key.fold("kind").fold(static_cast<std::uint64_t>(kind));
-    const std::size_t pair = pairs[static_cast<std::size_t>(kind)];
-    Thing thing;
-    thing.shape = options_.shapes[pair % options_.shapes.size()];
-    thing.colour = colour_of(pair);
-    thing.size = options_.sizes[own.below(options_.sizes.size(), 0)];
-    std::uint64_t count = 1 + own.below(static_cast<std::uint64_t>(options_.alike), 1);
-    if (nested && kind < 2) {  // the second kind is inside the first
-      count = 1;
-      thing.size = kind == 0 ? Size::kLarge : Size::kSmall;
-      thing.inside = kind == 1;
+  for (Thing thing : propose_kinds(kinds, nested, key)) {
+    const bool paired = nested && scene.things.size() < 2;  // the second kind is inside the first
+    if (paired) {
+      thing.inside = scene.things.size() == 1;
+      thing.size = thing.inside ? Size::kSmall : Size::kLarge;
       if (thing.inside) --taken;
     }
+    const RandomKey own = key.fold("alike").fold(static_cast<std::uint64_t>(scene.things.size()));
+    const std::uint64_t count = paired ? 1 : 1 + own.below(static_cast<std::uint64_t>(options_.alike), 0);
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto cell = static_cast<std::int64_t>(cells[taken++]);
       thing.row = cell / options_.grid;
@@ -96,6 +84,24 @@ Scene SceneLaw::propose(RandomKey key) const {
   }
   sort_things(scene);
   return scene;
+}
+
+// One thing of each kind; the first two of different colours when one is to lie inside the other.
+std::vector<Thing> SceneLaw::propose_kinds(std::size_t kinds, bool nested, RandomKey key) const {
+  auto pairs = shuffled(options_.shapes.size() * options_.colours.size(), key.fold("pairs"));
+  const auto colour_of = [this](std::size_t pair) { return options_.colours[pair / options_.shapes.size()]; };
+  if (nested) {
+    const auto other = std::find_if(pairs.begin(), pairs.end(),
+                                    [&](std::size_t pair) { return colour_of(pair) != colour_of(pairs.front()); });
+    std::swap(pairs[1], *other);
+  }
+  std::vector<Thing> things(kinds);
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
+    things[kind].shape = options_.shapes[pairs[kind] % options_.shapes.size()];
+    things[kind].colour = colour_of(pairs[kind]);
+    things[kind].size = options_.sizes[key.fold("size").below(options_.sizes.size(), kind)];
+  }
+  return things;
 }
 
 bool SceneLaw::accepts(const Scene& scene) const {

@@ -34,6 +34,7 @@ class SceneLaw {
 
  private:
   Scene propose(RandomKey key) const;
+  std::vector<Thing> propose_kinds(std::size_t kinds, bool nested, RandomKey key) const;
   bool accepts(const Scene& scene) const;
 
   SceneOptions options_;

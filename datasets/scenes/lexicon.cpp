@@ -16,55 +16,76 @@ Word word(WordKind kind, Enum value, std::string_view text) {
   return {kind, static_cast<std::int64_t>(value), text};
 }
 
-std::vector<Word> make_lexicon() {
+// What holds captions together.
+std::vector<Word> words_of_grammar() {
   using enum WordKind;
-  std::vector<Word> words{{kOpening, 0, "a picture of"},
-                          {kOpening, 0, "we see"},
-                          {kOpening, 0, "this shows"},
-                          {kOpening, 0, "look at"},
-                          {kArticle, 0, "a"},
-                          {kArticle, 0, "one"},
-                          {kArticle, 0, "an"},
-                          {kDefinite, 0, "the"},
-                          {kNumber, 2, "two"},
-                          {kNumber, 3, "three"},
-                          {kNumber, 4, "four"},
-                          {kNumber, 5, "five"},
-                          {kNumber, 6, "six"},
-                          {kNumber, 7, "seven"},
-                          {kNumber, 8, "eight"},
-                          {kNumber, 9, "nine"},
-                          {kNoun, kAnyShape, "thing"},
-                          {kNouns, kAnyShape, "things"},
-                          {kIn, 0, "in"},
-                          {kLink, 0, "is"},
-                          {kLink, 0, "lies"},
-                          {kRelative, 0, "that is"},
-                          {kRelative, 0, "which is"},
-                          {kSeparator, 0, ","},
-                          {kSeparator, 0, ";"},
-                          {kSeparator, 0, "."},
-                          {kSeparator, 0, "and"}};
+  return {{kOpening, 0, "a picture of"},
+          {kOpening, 0, "we see"},
+          {kOpening, 0, "this shows"},
+          {kOpening, 0, "look at"},
+          {kArticle, 0, "a"},
+          {kArticle, 0, "one"},
+          {kArticle, 0, "an"},
+          {kDefinite, 0, "the"},
+          {kNumber, 2, "two"},
+          {kNumber, 3, "three"},
+          {kNumber, 4, "four"},
+          {kNumber, 5, "five"},
+          {kNumber, 6, "six"},
+          {kNumber, 7, "seven"},
+          {kNumber, 8, "eight"},
+          {kNumber, 9, "nine"},
+          {kIn, 0, "in"},
+          {kLink, 0, "is"},
+          {kLink, 0, "lies"},
+          {kRelative, 0, "that is"},
+          {kRelative, 0, "which is"},
+          {kSeparator, 0, ","},
+          {kSeparator, 0, ";"},
+          {kSeparator, 0, "."},
+          {kSeparator, 0, "and"}};
+}
+
+void add_attributes(std::vector<Word>& words) {
   for (const auto& [size, texts] : {std::pair{Size::kSmall, std::array{"small", "little", "tiny"}},
                                     std::pair{Size::kLarge, std::array{"large", "big", "huge"}}}) {
-    for (const char* text : texts) words.push_back(word(kSize, size, text));
+    for (const char* text : texts) words.push_back(word(WordKind::kSize, size, text));
   }
-  for (const auto& [colour, text] : enum_names(Colour{})) words.push_back(word(kColour, colour, text));
-  words.push_back(word(kColour, Colour::kPurple, "violet"));
+  for (const auto& [colour, text] : enum_names(Colour{})) words.push_back(word(WordKind::kColour, colour, text));
+  words.push_back(word(WordKind::kColour, Colour::kPurple, "violet"));
+}
+
+// Two words for one of the shape, two for several.
+void add_nouns(std::vector<Word>& words) {
+  words.push_back({WordKind::kNoun, kAnyShape, "thing"});
+  words.push_back({WordKind::kNouns, kAnyShape, "things"});
   const std::vector<std::array<const char*, 4>> nouns{
       {"circle", "disc", "circles", "discs"},       {"square", "box", "squares", "boxes"},
       {"triangle", "wedge", "triangles", "wedges"}, {"diamond", "rhombus", "diamonds", "rhombuses"},
       {"cross", "plus", "crosses", "pluses"},       {"star", "asterisk", "stars", "asterisks"}};
   for (std::size_t shape = 0; shape < nouns.size(); ++shape) {
-    for (std::size_t i = 0; i < 4; ++i) words.push_back(word(i < 2 ? kNoun : kNouns, shape, nouns[shape][i]));
+    for (std::size_t i = 0; i < 4; ++i)
+      words.push_back(word(i < 2 ? WordKind::kNoun : WordKind::kNouns, shape, nouns[shape][i]));
   }
-  const auto relate = [&words](Relation relation, std::array<const char*, 4> texts) {
-    for (std::size_t i = 0; i < 4; ++i) words.push_back(word(i < 2 ? kRelation : kConverse, relation, texts[i]));
+}
+
+// Two words for the relation, two for its converse.
+void add_relations(std::vector<Word>& words) {
+  const auto add = [&words](Relation relation, std::array<const char*, 4> texts) {
+    for (std::size_t i = 0; i < 4; ++i)
+      words.push_back(word(i < 2 ? WordKind::kRelation : WordKind::kConverse, relation, texts[i]));
   };
-  relate(Relation::kLeftOf, {"left of", "to the left of", "right of", "to the right of"});
-  relate(Relation::kAbove, {"above", "over", "below", "under"});
-  relate(Relation::kInside, {"inside", "within", "around", "surrounding"});
-  relate(Relation::kNextTo, {"next to", "beside", "next to", "beside"});
+  add(Relation::kLeftOf, {"left of", "to the left of", "right of", "to the right of"});
+  add(Relation::kAbove, {"above", "over", "below", "under"});
+  add(Relation::kInside, {"inside", "within", "around", "surrounding"});
+  add(Relation::kNextTo, {"next to", "beside", "next to", "beside"});
+}
+
+std::vector<Word> make_lexicon() {
+  std::vector<Word> words = words_of_grammar();
+  add_attributes(words);
+  add_nouns(words);
+  add_relations(words);
   return words;
 }
 
