@@ -25,7 +25,8 @@ class ExactScores : public testing::Test {
   // Rows by "NAME on SPLIT".
   std::map<std::string, MetricRow> scores(const std::string& arguments) const {
     std::map<std::string, MetricRow> rows;
-    for (const auto& row : run("evaluate " + arguments + " --generated 32 --json").at("rows")) {
+    const nlohmann::json printed = run("evaluate " + arguments + " --generated 32 --json");
+    for (const auto& row : printed.at("rows")) {
       const MetricRow metric = metric_from_json(row, "scores");
       rows[metric.name + " on " + metric.split] = metric;
     }
@@ -46,7 +47,7 @@ TEST_F(ExactScores, OfScenes) {
       " tokenizers.tones.path=tokenizers/speech";
   run("prepare scenes --out data/scenes data.scenes.grid=1 data.scenes.most=1 data.scenes.nested=0"
       " data.scenes.splits.train.samples=64 data.scenes.splits.unseen-scene.samples=32"
-      " data.scenes.splits.unseen-combination.samples=32 data.scenes.held_out=[\"red\\ circle\",\"blue\\ star\"]"
+      " data.scenes.splits.unseen-combination.samples=32 'data.scenes.held_out=[\"red circle\",\"blue star\"]'"
       " data.roles.picture.rows=16 data.roles.picture.columns=16" +
       tokenizers);
   run("train scenes --run ./runs/scenes backbone.digits.image=[4,4] backbone.digits.audio=[4,4]"
@@ -72,7 +73,7 @@ TEST_F(ExactScores, OfPuzzles) {
   const std::string bytes =
       "tokenizers.candidate.path=datasets/bundled/bytes tokenizers.verdict.path=datasets/bundled/bytes";
   run("train sudoku --run ./runs/sums data.directory=data/arithmetic " + bytes +
-      " canvas.order=[\"puzzle\",\"solution\",\"candidate\",\"verdict\"] canvas.roles.puzzle.elastic=true"
+      " 'canvas.order=[\"puzzle\",\"solution\",\"candidate\",\"verdict\"]' canvas.roles.puzzle.elastic=true"
       " canvas.roles.solution.elastic=true canvas.roles.candidate.bound=36 canvas.roles.candidate.elastic=true"
       " canvas.roles.verdict.bound=36 canvas.roles.verdict.elastic=true" +
       kSmallModel);
