@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <sstream>
+#include <fstream>
 #include <system_error>
 
 #include "base/failpoint.h"
@@ -53,11 +53,39 @@ class Descriptor {
 
 LedgerRow parse_row(const std::string& line) {
   const auto json = nlohmann::json::parse(line);
-  LedgerRow row{json.at("split"),         json.at("index"),
-                json.at("key"),           {},
-                json.value("reason", ""), json.value("fitted", nlohmann::json())};
+  LedgerRow row;
+  row.split = json.at("split");
+  row.index = json.at("index");
+  row.key = json.at("key");
   row.outcome = parse_enum<Outcome>(json.at("outcome").get<std::string>(), "", "outcome");
+  row.shard = json.value("shard", "");
+  row.row = json.value("row", std::int64_t{0});
+  row.reason = json.value("reason", "");
+  row.rule = json.value("rule", "");
+  row.value = json.value("value", nlohmann::json());
+  row.of = json.value("of", "");
+  row.origin = json.value("origin", "");
+  row.fitted = json.value("fitted", nlohmann::json());
+  row.traits = json.value("traits", row.traits);
   return row;
+}
+
+nlohmann::ordered_json to_json(const LedgerRow& row) {
+  nlohmann::ordered_json json = {
+      {"split", row.split}, {"index", row.index}, {"key", row.key}, {"outcome", enum_name(row.outcome)}};
+  if (!row.shard.empty()) {
+    json["shard"] = row.shard;
+    json["row"] = row.row;
+  }
+  const std::pair<const char*, const std::string*> texts[] = {
+      {"reason", &row.reason}, {"rule", &row.rule}, {"of", &row.of}, {"origin", &row.origin}};
+  for (const auto& [name, text] : texts) {
+    if (!text->empty()) json[name] = *text;
+  }
+  if (!row.value.is_null()) json["value"] = row.value;
+  if (!row.fitted.is_null()) json["fitted"] = row.fitted;
+  if (!row.traits.empty()) json["traits"] = row.traits;
+  return json;
 }
 
 }  // namespace
@@ -65,12 +93,8 @@ LedgerRow parse_row(const std::string& line) {
 std::string format_rows(const std::vector<LedgerRow>& rows) {
   std::string text;
   for (const LedgerRow& row : rows) {
-    nlohmann::ordered_json json = {
-        {"split", row.split}, {"index", row.index}, {"key", row.key}, {"outcome", enum_name(row.outcome)}};
-    if (!row.reason.empty()) json["reason"] = row.reason;
-    if (!row.fitted.is_null()) json["fitted"] = row.fitted;
     // A key or a reason may quote bytes that are not UTF-8.
-    text += json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    text += to_json(row).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }
   return text;
 }
@@ -88,21 +112,30 @@ std::int64_t extend_ledger(const std::filesystem::path& directory, std::int64_t 
   return at + static_cast<std::int64_t>(text.size());
 }
 
-std::vector<LedgerRow> read_ledger(const std::filesystem::path& directory, std::int64_t bytes) {
-  if (bytes == 0) return {};
+void for_each_row(const std::filesystem::path& directory, std::int64_t bytes,
+                  const std::function<void(const LedgerRow&)>& action) {
+  if (bytes == 0) return;
   const std::filesystem::path path = directory / kLedgerName;
-  const std::string text = read_file(path);
-  if (static_cast<std::int64_t>(text.size()) < bytes)
-    throw InputError(path.string(), "", "is shorter than the manifest says");
-  std::istringstream lines(text.substr(0, static_cast<std::size_t>(bytes)));
-  std::vector<LedgerRow> rows;
-  for (std::string line; std::getline(lines, line);) {
+  std::ifstream lines(path, std::ios::binary);
+  std::int64_t at = 0, number = 0;
+  for (std::string line; at < bytes && std::getline(lines, line);) {
+    at += static_cast<std::int64_t>(line.size()) + (lines.eof() ? 0 : 1);
+    ++number;
+    LedgerRow row;
     try {
-      rows.push_back(parse_row(line));
+      row = parse_row(line);
     } catch (const std::exception& error) {
-      throw InputError(path.string(), "line " + std::to_string(rows.size() + 1), error.what());
+      if (lines.eof()) break;  // cut off
+      throw InputError(path.string(), "line " + std::to_string(number), error.what());
     }
+    action(row);
   }
+  if (at != bytes) throw InputError(path.string(), "", "is shorter than the manifest says");
+}
+
+std::vector<LedgerRow> read_ledger(const std::filesystem::path& directory, std::int64_t bytes) {
+  std::vector<LedgerRow> rows;
+  for_each_row(directory, bytes, [&rows](const LedgerRow& row) { rows.push_back(row); });
   return rows;
 }
 

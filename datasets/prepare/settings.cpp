@@ -46,7 +46,9 @@ RoleTokenizers open_tokenizers(const PrepareOptions& options) {
   return opened;
 }
 
-nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTokenizers& tokenizers) {
+std::string part_name(Part part) { return std::to_string(part.index + 1) + "/" + std::to_string(part.count); }
+
+nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTokenizers& tokenizers, Part part) {
   nlohmann::json settings = to_json(to_toml(options));
   auto& data = settings["data"];
   for (const char* place : {"cache", "processes"}) data["speech"].erase(place);
@@ -62,6 +64,11 @@ nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTok
     if (split.keys.empty()) continue;
     data["splits"][name]["keys"] = hash64_hex(read_file(find_data(split.keys, "data.splits." + name + ".keys")));
   }
+  for (const auto& [name, filter] : options.filters) {
+    if (filter.measure == "listed") settings["filters"][name]["of"] = hash64_hex(read_file(find_data(filter.of, "of")));
+  }
+  for (const char* name : {"max_failure_rate", "quarantine"}) settings["prepare"].erase(name);
+  if (part.count > 1) settings["part"] = part_name(part);
   for (const auto& [name, tokens] : tokenizers.tokens) settings["tokenizers"][name]["path"] = tokens.fingerprint;
   return settings.flatten();
 }

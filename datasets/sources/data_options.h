@@ -104,6 +104,7 @@ struct DataOptions {
   std::string source;            // a file or a folder, as the form has it
   std::string table;  // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl
                       // when there
+  std::string group;  // regular expression; what it catches of a key (its first group, or all) is the sample's group
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
   SpeechOptions speech;
@@ -115,6 +116,7 @@ struct DataOptions {
     visitor("form", self.form, "how the source is read; palimpsest inspect --sources lists the forms");
     visitor("source", self.source, "a file or a folder, as the form has it");
     visitor("table", self.table, "a .csv or .jsonl table of a folder's files");
+    visitor("group", self.group, "regular expression that catches a key's group, which no split divides");
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");
     visitor("speech", self.speech, "how text is spoken");

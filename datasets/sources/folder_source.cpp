@@ -76,7 +76,7 @@ class FolderSource : public Source {
     while (at_ != groups_.end() && !request_.wants_key(key_of_sample(at_->first))) ++at_;
     if (at_ == groups_.end()) return std::nullopt;
     const auto& [key, group] = *at_++;
-    return make_sample(read_members(key, group), request_.roles);
+    return make_sample(read_members(key, group), request_);
   }
 
  private:

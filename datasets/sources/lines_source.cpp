@@ -29,7 +29,7 @@ class LinesSource : public Source {
       ++number_;
       if (line.ends_with('\r')) line.pop_back();
       const std::string key = key_of_line(path_, number_);
-      if (!line.empty() && request_.wants_key(key)) return make_sample(members_of(key, line), request_.roles);
+      if (!line.empty() && request_.wants_key(key)) return make_sample(members_of(key, line), request_);
     }
     if (lines_.bad()) throw IoError(path_.string(), "", "reading failed");
     return std::nullopt;

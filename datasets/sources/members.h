@@ -25,14 +25,16 @@ struct MemberRequest {
   std::map<std::string, RoleOptions> roles;             // those with members
   std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
   std::string split{};                                  // for sources that are drawn and have no files
+  std::function<void(ReadResult&)> look = {};           // at media as their files have them, before pictures are fitted
 
   bool wants_key(const std::string& key) const { return !accepts || accepts(key); }
   std::set<std::string> extensions() const;  // that any role reads, and json
 };
 
-// Decodes the members into roles; the fields of the json member (over those of the table) become the meta, with what
-// had to be done to fit a picture under "fitted". Never throws for bad content: that is the result's error.
-ReadResult make_sample(const Members& members, const std::map<std::string, RoleOptions>& roles);
+// A sample whose one step decodes the members into the roles of the request; the fields of the json member (over those
+// of the table) become the meta, with what had to be done to fit a picture under "fitted".
+// Never throws for bad content: that is the result's error.
+ReadResult make_sample(Members members, const MemberRequest& request);
 
 // Is the name a relative path of plain UTF-8 that stays where it is put?
 bool is_safe_name(std::string_view name);

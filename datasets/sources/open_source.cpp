@@ -24,11 +24,15 @@ class OnlyRoles : public Source {
       : samples_(std::move(samples)), roles_(std::move(roles)) {}
   std::optional<ReadResult> next() override {
     auto result = samples_->next();
-    if (result) std::erase_if(result->sample.roles, [&](const auto& role) { return !roles_.contains(role.first); });
+    if (result) result->steps.push_back([this](ReadResult& read) { drop_others(read.sample); });
     return result;
   }
 
  private:
+  void drop_others(Sample& sample) const {
+    std::erase_if(sample.roles, [this](const auto& role) { return !roles_.contains(role.first); });
+  }
+
   std::unique_ptr<Source> samples_;
   std::set<std::string> roles_;
 };
@@ -36,7 +40,7 @@ class OnlyRoles : public Source {
 }  // namespace
 
 std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split,
-                                    const std::vector<std::string>& roles, const SkippedKeys& done) {
+                                    const std::vector<std::string>& roles, const Reading& reading) {
   const SplitOptions& split_options = find_option(data.splits, split, "splits");
   std::set<std::string> wanted(roles.begin(), roles.end());
   for (const auto& [name, role] : data.roles) {
@@ -54,15 +58,13 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
       spoken.push_back({role.spoken, name, role.sample_rate, split_options.voices});
     }
   }
-  const Split keys(split_options);
-  const SkippedKeys finished = finished_samples(done, split_options.variation);
-  request.accepts = [keys, skipped = finished](const std::string& key) mutable {
-    const auto found = skipped.find(key);
-    if (found != skipped.end() && found->second-- > 0) return false;
-    return keys.holds(key);
-  };
-  auto source = split_source(form_of(data).open(data, std::move(request)), keys, finished);
-  if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation, done);
+  const std::int64_t variants = 1 + split_options.variation.copies;
+  const auto cursor =
+      std::make_shared<SplitCursor>(Split(split_options, data.group, reading.part), reading.done / variants);
+  request.accepts = [cursor](const std::string& key) { return cursor->wants(key); };
+  request.look = reading.look;
+  auto source = split_source(form_of(data).open(data, std::move(request)), cursor);
+  if (variants > 1) source = varied_source(std::move(source), split_options.variation, reading.done % variants);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
   return std::make_unique<OnlyRoles>(std::move(source), wanted);
 }

@@ -7,9 +7,17 @@
 
 namespace palimpsest {
 
-// The samples of a split with the named roles (all when empty), less those that are `done`, whose files are not even
-// decoded. InputError: unknown split or role (nearest suggested), a source that is not there, a missing speech program.
+// Which of a split's samples are wanted, and what else is to be done to them.
+struct Reading {
+  std::int64_t done = 0;  // samples (with variants) that came before and are not even decoded
+  Part part = {};
+  std::function<void(ReadResult&)> look =
+      {};  // at media as their files have them, before pictures are fitted or varied
+};
+
+// The samples of a split with the named roles (all when empty). InputError: unknown split or role (nearest suggested),
+// a source that is not there, a missing speech program.
 std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split,
-                                    const std::vector<std::string>& roles = {}, const SkippedKeys& done = {});
+                                    const std::vector<std::string>& roles = {}, const Reading& reading = {});
 
 }  // namespace palimpsest

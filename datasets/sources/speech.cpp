@@ -153,16 +153,6 @@ void Speaker::keep(const Job& job, std::string_view name) const {
   if (error) throw IoError(job.kept.string(), "", "cannot be kept: " + error.message());
 }
 
-void Speaker::abandon(const Job& job) const {
-  if (job.process == 0) return;
-  std::error_code ignored;
-  if (wait_for(job.process) == 0) {
-    fs::rename(job.partial, job.kept, ignored);
-  } else {
-    fs::remove(job.partial, ignored);
-  }
-}
-
 Audio trim_silence(const Audio& audio, double level, std::int64_t margin) {
   const at::Tensor samples_N = audio.samples_N.contiguous();
   const float* samples = samples_N.const_data_ptr<float>();

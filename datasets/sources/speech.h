@@ -30,8 +30,6 @@ class Speaker {
   // spoken again. InputError naming `name` when the program cannot speak the text or what it made is silent; IoError
   // when the machine failed: a sound that is not whole (the disk is full), a program that was killed.
   Audio finish(const Job& job, std::int64_t sample_rate, std::string_view name) const;
-  // Waits for a job that is no longer wanted.
-  void abandon(const Job& job) const;
 
  private:
   void keep(const Job& job, std::string_view name) const;  // waits, and gives the sound its name

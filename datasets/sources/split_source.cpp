@@ -11,54 +11,79 @@ namespace {
 
 class SplitSource : public Source {
  public:
-  SplitSource(std::unique_ptr<Source> samples, Split split, const SkippedKeys& done)
-      : samples_(std::move(samples)), split_(std::move(split)), missing_(split_.keys()) {
-    for (const auto& [key, times] : done) missing_.erase(key);
-  }
+  SplitSource(std::unique_ptr<Source> samples, std::shared_ptr<SplitCursor> cursor)
+      : samples_(std::move(samples)), cursor_(std::move(cursor)) {}
 
   std::optional<ReadResult> next() override {
-    while (auto result = samples_->next()) {
-      if (!split_.holds(result->sample.key)) continue;
-      missing_.erase(result->sample.key);
-      return result;
-    }
-    if (missing_.empty()) return std::nullopt;
-    const std::string key = *missing_.begin();
-    missing_.erase(missing_.begin());
-    return ReadResult{{key, {}, {}}, "is listed in the split but not in the source"};
+    if (auto result = samples_->next()) return result;
+    const auto key = cursor_->next_missing();
+    if (!key) return std::nullopt;
+    return ReadResult{{*key, {}, {}}, "is listed in the split but not in the source"};
   }
 
  private:
   std::unique_ptr<Source> samples_;
-  Split split_;
-  std::set<std::string> missing_;
+  std::shared_ptr<SplitCursor> cursor_;
 };
 
 }  // namespace
 
-Split::Split(const SplitOptions& options) : options_(options) {
+Split::Split(const SplitOptions& options, const std::string& group, Part part) : options_(options), part_(part) {
+  if (!group.empty()) group_.emplace(group, "data.group");
   if (options_.keys.empty()) return;
   const std::string file = find_data(options_.keys, "data.splits.keys").string();
   std::istringstream lines(read_file(file));
   std::int64_t number = 0;
+  std::set<std::string> all;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    if (!keys_.insert(line).second)
+    if (!all.insert(line).second)
       throw InputError(file, "line " + std::to_string(number), "lists '" + line + "' a second time");
+    if (in_part(group_of(line, group_))) keys_.insert(line);
   }
-  if (keys_.empty()) throw InputError(file, "", "lists no key");
+  if (all.empty()) throw InputError(file, "", "lists no key");
+}
+
+bool Split::in_part(const std::string& group) const {
+  if (part_.count == 1) return true;
+  const auto count = static_cast<std::uint64_t>(part_.count);
+  return RandomKey::root(0).fold("part").fold(group).below(count, 0) == static_cast<std::uint64_t>(part_.index);
 }
 
 bool Split::holds(const std::string& key) const {
   if (!options_.keys.empty()) return keys_.contains(key);
-  const double place = RandomKey::root(0).fold("split").fold(key).uniform(0);
-  return options_.from <= place && place < options_.to;
+  const std::string group = group_of(key, group_);
+  const double place = RandomKey::root(0).fold("split").fold(group).uniform(0);
+  return options_.from <= place && place < options_.to && in_part(group);
 }
 
-std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, Split split, const SkippedKeys& done) {
-  return std::make_unique<SplitSource>(std::move(samples), std::move(split), done);
+SplitCursor::SplitCursor(Split split, std::int64_t done)
+    : split_(std::move(split)), missing_(split_.keys()), done_(done) {}
+
+bool SplitCursor::wants(const std::string& key) {
+  if (!split_.holds(key)) return false;
+  missing_.erase(key);
+  return !skip();
+}
+
+std::optional<std::string> SplitCursor::next_missing() {
+  while (!missing_.empty()) {
+    std::string key = missing_.extract(missing_.begin()).value();
+    if (!skip()) return key;
+  }
+  return std::nullopt;
+}
+
+bool SplitCursor::skip() {
+  if (done_ == 0) return false;
+  --done_;
+  return true;
+}
+
+std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, std::shared_ptr<SplitCursor> cursor) {
+  return std::make_unique<SplitSource>(std::move(samples), std::move(cursor));
 }
 
 }  // namespace palimpsest

@@ -1,6 +1,6 @@
 #include "datasets/sources/spoken_source.h"
 
-#include <deque>
+#include <semaphore>
 
 #include "base/random.h"
 #include "datasets/sources/speech.h"
@@ -15,60 +15,46 @@ class SpokenSource : public Source {
       : samples_(std::move(samples)),
         role_(std::move(role)),
         speaker_(options, role_.voices),
-        ahead_(options.processes) {}
-  ~SpokenSource() override {
-    for (const Pending& pending : pending_) speaker_.abandon(pending.job);
-  }
+        free_voices_(options.processes) {}
 
   std::optional<ReadResult> next() override {
-    while (!ended_ && static_cast<std::int64_t>(pending_.size()) < ahead_) start_one();
-    if (pending_.empty()) return std::nullopt;
-    Pending pending = std::move(pending_.front());
-    pending_.pop_front();
-    if (pending.speaking) finish(pending);
-    return std::move(pending.result);
+    auto result = samples_->next();
+    if (result) result->steps.push_back([this](ReadResult& read) { speak(read); });
+    return result;
   }
 
  private:
-  struct Pending {
-    ReadResult result;
-    Speaker::Job job;
-    bool speaking = false;
+  // Holds one of the voices that may speak at once.
+  class Voice {
+   public:
+    explicit Voice(std::counting_semaphore<>& free) : free_(free) { free_.acquire(); }
+    ~Voice() { free_.release(); }
+    Voice(const Voice&) = delete;
+    Voice& operator=(const Voice&) = delete;
+
+   private:
+    std::counting_semaphore<>& free_;
   };
 
-  void start_one() {
-    auto result = samples_->next();
-    if (!result) {
-      ended_ = true;
-      return;
-    }
-    Pending pending{std::move(*result), {}, false};
-    Sample& sample = pending.result.sample;
+  void speak(ReadResult& result) {
+    Sample& sample = result.sample;
     const auto text = sample.roles.find(role_.text);
-    if (pending.result.error.empty() && text != sample.roles.end()) {
-      const std::string& voice = voice_of(sample.key, role_.voices);
-      pending.job = speaker_.start(std::get<Text>(text->second).utf8, voice);
-      pending.speaking = true;
-      sample.meta["voice"] = voice;
-    }
-    pending_.push_back(std::move(pending));
-  }
-
-  void finish(Pending& pending) {
-    Sample& sample = pending.result.sample;
+    if (text == sample.roles.end()) return;
+    const std::string& voice = voice_of(sample.key, role_.voices);
+    sample.meta["voice"] = voice;
+    const Voice held(free_voices_);
     try {
-      sample.roles[role_.speech] = speaker_.finish(pending.job, role_.sample_rate, role_.speech + " of " + sample.key);
+      const Speaker::Job job = speaker_.start(std::get<Text>(text->second).utf8, voice);
+      sample.roles[role_.speech] = speaker_.finish(job, role_.sample_rate, role_.speech + " of " + sample.key);
     } catch (const InputError& error) {
-      pending.result.error = error.what();
+      result.error = error.what();
     }
   }
 
   std::unique_ptr<Source> samples_;
   SpokenRole role_;
   Speaker speaker_;
-  std::int64_t ahead_;
-  std::deque<Pending> pending_;
-  bool ended_ = false;
+  std::counting_semaphore<> free_voices_;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ struct SpokenRole {
   std::vector<std::string> voices;    // one a sample, drawn by its key; meta["voice"] names it
 };
 
-// Speaks the text role of every sample, several samples ahead at once, in the order of `samples`.
+// Adds to every sample the step that speaks its text role, at most `processes` of them at once.
 std::unique_ptr<Source> spoken_source(std::unique_ptr<Source> samples, SpokenRole role, const SpeechOptions& options);
 
 // The voice that speaks the sample.

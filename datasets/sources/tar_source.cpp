@@ -64,8 +64,8 @@ class TarSource : public Source {
         continue;
       }
       const bool wanted = request_.wants_key(first.key);
-      const Members members = read_group(first.key, wanted);
-      if (wanted) return make_sample(members, request_.roles);
+      Members members = read_group(first.key, wanted);
+      if (wanted) return make_sample(std::move(members), request_);
     }
     return std::nullopt;
   }

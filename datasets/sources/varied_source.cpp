@@ -2,7 +2,7 @@
 #include "datasets/sources/varied_source.h"
 
 #include <cmath>
-#include <deque>
+#include <mutex>
 #include <numbers>
 
 namespace palimpsest {
@@ -12,41 +12,58 @@ namespace {
 constexpr double kWhite = 255.0;
 constexpr double kRed = 0.299, kGreen = 0.587, kBlue = 0.114;  // of luminance (BT.601)
 
+// A sample that several variants need and whichever comes first finishes.
+struct SharedResult {
+  std::string key;
+  std::once_flag once;
+  ReadResult result;
+};
+
 class VariedSource : public Source {
  public:
-  VariedSource(std::unique_ptr<Source> samples, const VariationOptions& options, SkippedKeys done)
-      : samples_(std::move(samples)), options_(options), done_(std::move(done)) {}
+  VariedSource(std::unique_ptr<Source> samples, const VariationOptions& options, std::int64_t done)
+      : samples_(std::move(samples)), options_(options), variant_(done) {}
 
   std::optional<ReadResult> next() override {
-    while (waiting_.empty()) {
+    if (!original_) {
       auto result = samples_->next();
       if (!result) return std::nullopt;
-      for (std::int64_t variant = 0; variant <= options_.copies; ++variant) keep_unless_done(*result, variant);
+      original_ = std::make_shared<SharedResult>();
+      original_->key = result->sample.key;
+      original_->result = std::move(*result);
     }
-    ReadResult result = std::move(waiting_.front());
-    waiting_.pop_front();
+    ReadResult result = variant_of(original_, variant_++);
+    if (variant_ > options_.copies) {
+      variant_ = 0;
+      original_ = nullptr;
+    }
     return result;
   }
 
  private:
-  void keep_unless_done(const ReadResult& original, std::int64_t variant) {
-    ReadResult result = original;
-    result.sample.key = variant_key(original.sample.key, variant);
-    const auto done = done_.find(result.sample.key);
-    if (done != done_.end() && done->second-- > 0) return;
-    if (variant > 0) {
-      const RandomKey key = RandomKey::root(0).fold("variation").fold(result.sample.key);
-      for (auto& [role, media] : result.sample.roles) {
-        if (const Image* picture = std::get_if<Image>(&media)) media = vary_image(*picture, options_, key.fold(role));
-      }
+  ReadResult variant_of(const std::shared_ptr<SharedResult>& original, std::int64_t variant) const {
+    ReadResult result{{variant_key(original->key, variant), {}, {}}, ""};
+    result.steps.push_back([options = options_, original, key = result.sample.key, variant](ReadResult& made) {
+      std::call_once(original->once, [&] { finish(original->result); });
+      made = original->result;
+      made.sample.key = key;
+      made.origin = original->key;
+      if (made.fine() && variant > 0) vary(made.sample, options);
+    });
+    return result;
+  }
+
+  static void vary(Sample& sample, const VariationOptions& options) {
+    const RandomKey key = RandomKey::root(0).fold("variation").fold(sample.key);
+    for (auto& [role, media] : sample.roles) {
+      if (const Image* picture = std::get_if<Image>(&media)) media = vary_image(*picture, options, key.fold(role));
     }
-    waiting_.push_back(std::move(result));
   }
 
   std::unique_ptr<Source> samples_;
   VariationOptions options_;
-  SkippedKeys done_;
-  std::deque<ReadResult> waiting_;
+  std::int64_t variant_;  // that comes next
+  std::shared_ptr<SharedResult> original_;
 };
 
 // Where each output pixel comes from, in coordinates of [-1,1]: rotation and scale about the middle, then a shift.
@@ -76,17 +93,8 @@ std::string variant_key(const std::string& key, std::int64_t variant) {
   return variant == 0 ? key : key + "~" + std::to_string(variant);
 }
 
-SkippedKeys finished_samples(const SkippedKeys& done, const VariationOptions& options) {
-  const std::string last = options.copies == 0 ? "" : "~" + std::to_string(options.copies);
-  SkippedKeys finished;
-  for (const auto& [key, times] : done) {
-    if (key.ends_with(last)) finished[key.substr(0, key.size() - last.size())] = times;
-  }
-  return finished;
-}
-
 std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options,
-                                      const SkippedKeys& done) {
+                                      std::int64_t done) {
   return std::make_unique<VariedSource>(std::move(samples), options, done);
 }
 

@@ -5,6 +5,8 @@
 
 #include "backbone/diffusion/catalogue.h"
 #include "base/errors.h"
+#include "datasets/prepare/catalogue.h"
+#include "datasets/prepare/transforms.h"
 #include "datasets/shards/manifest.h"
 #include "datasets/sources/source_form.h"
 #include "experiments/cli/commands.h"
@@ -21,7 +23,8 @@ namespace fs = std::filesystem;
 struct InspectCommand {
   std::string thing, contact_sheet, tokenizers, split;
   std::int64_t rows = 32;
-  bool tensors = false, samplers = false, diffusion = false, sources = false, json = false;
+  bool tensors = false, samplers = false, diffusion = false, sources = false, filters = false, transforms = false,
+       json = false;
 };
 
 // A path as it is; a word that is none may be a NAME under checkpoints/.
@@ -82,11 +85,13 @@ Facts inspect_catalogue(const std::vector<CatalogueEntry>& catalogue) {
 }
 
 void run_inspect(const InspectCommand& command) {
-  if (command.samplers || command.diffusion || command.sources) {
+  if (command.samplers || command.diffusion || command.sources || command.filters || command.transforms) {
     Facts facts;
     if (command.diffusion) facts["diffusion"] = inspect_catalogue(diffusion_catalogue());
     if (command.samplers) facts["samplers"] = inspect_catalogue(sampler_catalogue());
     if (command.sources) facts["sources"] = inspect_catalogue(source_catalogue());
+    if (command.filters) facts["filters"] = inspect_catalogue(filter_catalogue());
+    if (command.transforms) facts["transforms"] = inspect_catalogue(transform_catalogue());
     print_facts(facts, command.json);
     return;
   }
@@ -114,7 +119,7 @@ void add_inspect_command(CLI::App& program) {
       "Examples:\n"
       "  palimpsest inspect checkpoints/emoji --tensors\n"
       "  palimpsest inspect data/emoji4 --contact-sheet sheet.png --tokenizers checkpoints/emoji\n"
-      "  palimpsest inspect --samplers --diffusion --sources");
+      "  palimpsest inspect --samplers --diffusion --sources --filters --transforms");
   app->add_option("THING", command->thing,
                   "a checkpoint, a run, a directory that prepare wrote, a tokenizer, a recipe (.toml) or a media file");
   app->add_flag("--tensors", command->tensors, "of a checkpoint: a table of its tensors");
@@ -127,6 +132,8 @@ void add_inspect_command(CLI::App& program) {
   app->add_flag("--diffusion", command->diffusion,
                 "list processes, schedules, times, masking patterns and objectives with their papers");
   app->add_flag("--sources", command->sources, "list the forms of data that prepare reads");
+  app->add_flag("--filters", command->filters, "list what prepare can leave samples out by");
+  app->add_flag("--transforms", command->transforms, "list what prepare can do to samples");
   app->add_flag("--json", command->json, "print it as JSON");
   app->callback([command] { run_inspect(*command); });
 }

@@ -17,13 +17,7 @@ FormedMedia form_text(std::string_view bytes, std::string_view name, const Media
 }
 
 FormedMedia form_image(std::string_view bytes, std::string_view name, const MediaForm& form) {
-  Image image = decode_image(bytes, name);
-  const std::int64_t rows = image.pixels_HWC.size(0), columns = image.pixels_HWC.size(1);
-  if (form.rows == 0 || (rows == form.rows && columns == form.columns)) return {std::move(image), ""};
-  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " +
-                             std::to_string(form.columns) + "x" + std::to_string(form.rows) + " by " +
-                             enum_name(form.fit);
-  return {fit_image(image, form.rows, form.columns, form.fit, name), change};
+  return fit_media(decode_image(bytes, name), name, form);
 }
 
 FormedMedia form_audio(std::string_view bytes, std::string_view name, const MediaForm& form) {
@@ -36,6 +30,17 @@ constexpr std::array kDecoders{std::pair<std::string_view, Decoder>{"text", form
                                std::pair<std::string_view, Decoder>{"audio", form_audio}};
 
 }  // namespace
+
+FormedMedia fit_media(Media media, std::string_view name, const MediaForm& form) {
+  const Image* image = std::get_if<Image>(&media);
+  if (!image || form.rows == 0) return {std::move(media), ""};
+  const std::int64_t rows = image->pixels_HWC.size(0), columns = image->pixels_HWC.size(1);
+  if (rows == form.rows && columns == form.columns) return {std::move(media), ""};
+  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " +
+                             std::to_string(form.columns) + "x" + std::to_string(form.rows) + " by " +
+                             enum_name(form.fit);
+  return {fit_image(*image, form.rows, form.columns, form.fit, name), change};
+}
 
 const std::vector<std::string>& media_kinds() {
   static const std::vector<std::string> kinds = [] {

@@ -52,7 +52,10 @@ inline DataOptions tiny_data() {
 
 inline std::vector<ReadResult> read_all(Source& source) {
   std::vector<ReadResult> results;
-  while (auto result = source.next()) results.push_back(std::move(*result));
+  while (auto result = source.next()) {
+    finish(*result);
+    results.push_back(std::move(*result));
+  }
   return results;
 }
 

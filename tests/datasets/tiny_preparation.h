@@ -45,7 +45,7 @@ class TinyPreparation {
   }
 
   PrepareReport prepare(const PrepareOptions& options, const std::string& name) const {
-    return prepare_data(options, folder / name, {});
+    return prepare_data(options, folder / name);
   }
   std::map<std::string, std::string> files(const std::string& name) const { return files_of(folder / name); }
   std::vector<LedgerRow> ledger(const std::string& name) const {

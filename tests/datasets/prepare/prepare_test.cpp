@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "datasets/loading/media_set.h"
 #include "datasets/loading/token_set.h"
+#include "datasets/prepare/plan.h"
 #include "tests/datasets/tar_writer.h"
 #include "tests/datasets/tiny_preparation.h"
 #include "tests/support/message.h"

@@ -62,6 +62,20 @@ TEST_F(Resume, AfterAKillAtAnyPointTheBytesAreThoseOfTheUndisturbedRun) {
   }
 }
 
+TEST_F(Resume, OutOfRoomAtAnyPointTheRunStopsAndGoesOnToTheSameBytes) {
+  const auto whole = tiny().files("captions");
+  for (const std::string& point : failpoints_of([] { tiny().prepare(tiny().captions(), "watched again"); })) {
+    const std::string name = "full at " + point;
+    const int status = status_of(start_child([&] {
+      ::setenv("PALIMPSEST_FAILPOINT", (point + ":full").c_str(), 1);
+      tiny().prepare(tiny().captions(), name);
+    }));
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << point;
+    tiny().prepare(tiny().captions(), name);
+    EXPECT_EQ(differences(tiny().files(name), whole), "") << point;
+  }
+}
+
 TEST_F(Resume, AfterKillsOfEveryRoleTheBytesAreThoseOfTheUndisturbedRun) {
   const auto whole = tiny().files("everything");
   const std::string name = "killed often";
@@ -81,8 +95,11 @@ TEST_F(Resume, AfterAKillAtARandomMomentTheBytesAreThoseOfTheUndisturbedRun) {
     // Every other round also speaks anew.
     const PrepareOptions options =
         round % 2 == 0 ? tiny().options() : with_cache(tiny().options(), "speech of " + name);
-    killed_after(static_cast<std::int64_t>(key.below(400'000, round)), [&] { tiny().prepare(options, name); });
-    tiny().prepare(options, name);
+    PrepareRun run;
+    run.workers = 1 + static_cast<std::int64_t>(round % 3);
+    const auto prepare = [&] { prepare_data(options, tiny().folder / name, run); };
+    killed_after(static_cast<std::int64_t>(key.below(400'000, round)), prepare);
+    prepare();
     EXPECT_EQ(differences(tiny().files(name), whole), "") << round;
   }
 }

@@ -45,9 +45,69 @@ TEST(SplitSource, SharesPartTheSource) {
 TEST(SplitSource, WhatIsDoneDoesNotComeAgain) {
   const ScratchFolder scratch;
   DataOptions data = tiny_data();
-  data.splits["all"].keys = scratch.write("keys.txt", "1f34e_noto\n1f511_fluent\nnowhere\n").string();
-  const auto results = read_all(*open_source(data, "all", {}, {{"1f34e_noto", 1}, {"nowhere", 1}}));
-  EXPECT_THAT(keys_of(results), testing::ElementsAre("1f511_fluent"));
+  data.splits["all"].keys = scratch.write("keys.txt", "1f34e_noto\n1f511_fluent\nanywhere\nnowhere\n").string();
+  const auto all = keys_of(read_all(*open_source(data, "all")));
+  ASSERT_EQ(all.size(), 4u);
+  for (std::size_t done = 0; done <= all.size(); ++done) {
+    const auto rest = keys_of(read_all(*open_source(data, "all", {}, {.done = static_cast<std::int64_t>(done)})));
+    EXPECT_EQ(rest, std::vector(all.begin() + static_cast<std::ptrdiff_t>(done), all.end())) << done;
+  }
+}
+
+// Keys CONCEPT_STYLE of many concepts.
+std::vector<std::string> styled_keys() {
+  std::vector<std::string> keys;
+  for (int concept_number = 0; concept_number < 300; ++concept_number) {
+    for (const char* style : {"_flat", "_round", "_line"}) keys.push_back(std::to_string(concept_number) + style);
+  }
+  return keys;
+}
+
+TEST(Split, NoGroupIsDividedAndSharesAreAsAsked) {
+  SplitOptions train, rest;
+  train.to = rest.from = 0.8;
+  const Split trained(train, "^[^_]+"), held_out(rest, "^([^_]+)_");
+  std::map<std::string, std::set<bool>> places;
+  int count = 0;
+  for (const std::string& key : styled_keys()) {
+    EXPECT_NE(trained.holds(key), held_out.holds(key)) << key << ": exactly one";
+    places[key.substr(0, key.find('_'))].insert(trained.holds(key));
+    count += trained.holds(key);
+  }
+  for (const auto& [name, sides] : places) EXPECT_EQ(sides.size(), 1u) << name;
+  EXPECT_NEAR(count, 720, 90);
+  // The split is a function of the key alone: a key that does not match is a group by itself.
+  EXPECT_EQ(Split(train).holds("loner"), trained.holds("loner"));
+}
+
+TEST(Split, PartsAreDisjointWholeAndKeepGroupsTogether) {
+  std::map<std::string, std::set<int>> parts_of_group;
+  const auto keys = styled_keys();
+  std::vector<int> times(keys.size(), 0);
+  for (int index = 0; index < 4; ++index) {
+    const Split part({}, "^[^_]+", {index, 4});
+    for (std::size_t at = 0; at < keys.size(); ++at) {
+      if (!part.holds(keys[at])) continue;
+      ++times[at];
+      parts_of_group[keys[at].substr(0, keys[at].find('_'))].insert(index);
+    }
+  }
+  EXPECT_THAT(times, testing::Each(1));
+  for (const auto& [name, parts] : parts_of_group) EXPECT_EQ(parts.size(), 1u) << name;
+}
+
+TEST(Split, PartsOfAFileOfKeysAddUpToIt) {
+  const ScratchFolder scratch;
+  SplitOptions options;
+  options.keys = scratch.write("keys.txt", "a_1\na_2\nb_1\nc_1\nc_2\nd_1\n").string();
+  std::set<std::string> united;
+  for (int index = 0; index < 3; ++index) united.merge(std::set(Split(options, "^[^_]+", {index, 3}).keys()));
+  EXPECT_EQ(united, Split(options).keys());
+}
+
+TEST(Split, AGroupThatIsNoExpressionIsRefused) {
+  EXPECT_THAT(message_of<InputError>([] { Split({}, "(["); }),
+              HasSubstr("data.group: '([' is no regular expression: missing terminating ]"));
 }
 
 TEST(SplitSource, ErrorsNameFileAndLine) {

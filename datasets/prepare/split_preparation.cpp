@@ -1,0 +1,192 @@
+#include "datasets/prepare/split_preparation.h"
+
+#include "base/failpoint.h"
+#include "base/files.h"
+#include "base/interrupt.h"
+#include "datasets/sources/open_source.h"
+
+namespace palimpsest {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRawBatch = 32 << 20;  // bytes of files that end a batch early
+constexpr std::size_t kRawAhead = 96 << 20;  // and that end reading ahead
+
+std::string digits(std::int64_t number, std::size_t width) {
+  const std::string text = std::to_string(number);
+  return std::string(text.size() < width ? width - text.size() : 0, '0') + text;
+}
+
+std::string plain_number(std::int64_t number) { return std::to_string(number); }
+
+}  // namespace
+
+std::vector<std::string> prepared_roles(const PrepareOptions& options) {
+  std::vector<std::string> roles;
+  for (const auto& [role, tokenizer] : options.tokenizers) roles.push_back(role);
+  return roles;
+}
+
+std::string shard_name(const std::string& split, std::size_t number) {
+  return split + "-" + digits(static_cast<std::int64_t>(number), 5) + ".h5";
+}
+
+void count_row(const LedgerRow& row, PrepareReport& report) {
+  PrepareCounts& counts = report[row.split];
+  switch (row.outcome) {
+    case Outcome::kKept:
+      ++counts.kept;
+      return;
+    case Outcome::kFailed:
+      ++counts.failed;
+      return;
+    case Outcome::kFiltered:
+      ++counts.filtered;
+      break;
+    case Outcome::kDuplicate:
+      ++counts.duplicates;
+      break;
+  }
+  ++counts.rules[row.rule];
+}
+
+SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
+    : shared_(shared),
+      split_(std::move(split)),
+      index_(shared.manifest.splits[split_].inputs()),
+      given_(index_),
+      work_(shared.options, shared.tokenizers, shared.rules),
+      source_(open_source(shared.options.data, split_, prepared_roles(shared.options),
+                          {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); }})),
+      tasks_(shared.run.workers) {}
+
+void SplitPreparation::run() {
+  check_failures();
+  const SplitOptions& options = shared_.options.data.splits.at(split_);
+  const auto keys =
+      static_cast<std::int64_t>(Split(options, shared_.options.data.group, shared_.run.part).keys().size());
+  Progress progress("preparing " + split_, keys * (1 + options.variation.copies), "samples", index_);
+  const auto ahead = static_cast<std::size_t>(shared_.run.workers) + 2;
+  begin_shard();
+  while (true) {
+    while (!ended_ && tasks_.pending() < ahead && raw_bytes_ < kRawAhead) ended_ = !give_batch();
+    if (tasks_.pending() == 0) break;
+    take_batch();
+    const PrepareCounts& counts = shared_.report[split_];
+    progress.update(index_, plain_number(given_ - index_) + " in work, " + plain_number(counts.inputs() - counts.kept) +
+                                " left out");
+  }
+  shared_.manifest.splits[split_].complete = true;
+  commit();
+  progress.finish();
+}
+
+// False when the source has ended.
+bool SplitPreparation::give_batch() {
+  const ShardingOptions& sharding = shared_.options.prepare;
+  const auto shard_left = sharding.samples_per_shard - given_ % sharding.samples_per_shard;
+  const auto most = static_cast<std::size_t>(std::min(sharding.batch, shard_left));
+  const auto batch = std::make_shared<std::vector<ReadResult>>();
+  std::size_t bytes = 0;
+  bool more = true;
+  while (batch->size() < most && bytes < kRawBatch) {
+    stop_if_interrupted();
+    auto result = source_->next();
+    more = result.has_value();
+    if (!more) break;
+    bytes += result->bytes;
+    batch->push_back(std::move(*result));
+  }
+  if (batch->empty()) return false;
+  given_ += static_cast<std::int64_t>(batch->size());
+  raw_.push_back(bytes);
+  raw_bytes_ += bytes;
+  tasks_.give([this, batch] { return work_.run(std::move(*batch)); });
+  return more;
+}
+
+void SplitPreparation::take_batch() {
+  stop_if_interrupted();
+  Batch samples = tasks_.take();
+  stop_if_interrupted();  // what the signal also reached may have failed for it
+  raw_bytes_ -= raw_.front();
+  raw_.pop_front();
+  for (WorkedSample& sample : samples) place(std::move(sample));
+}
+
+void SplitPreparation::place(WorkedSample sample) {
+  LedgerRow row = std::move(sample.row);
+  row.split = split_;
+  row.index = index_++;
+  if (row.outcome == Outcome::kKept) {
+    if (const auto verdict = shared_.rules.judge(row)) {
+      row.outcome = verdict->outcome;
+      row.rule = verdict->rule;
+      row.value = verdict->value;
+      row.of = verdict->of;
+      row.reason = verdict->of.empty() ? "enough of this group were kept" : "the same was kept";
+    }
+  }
+  if (row.outcome == Outcome::kKept) {
+    shared_.rules.keep(row);
+    row.shard = shard_file();
+    row.row = builder_->rows();
+    row.fitted = sample.meta.value("fitted", nlohmann::json());
+    builder_->add(row.key, std::move(sample.meta), sample.codes);
+  } else {
+    row.traits.clear();
+  }
+  count_row(row, shared_.report);
+  rows_.push_back(std::move(row));
+  if (shared_.options.prepare.quarantine && !sample.raw.empty()) quarantine(sample);
+  if (static_cast<std::int64_t>(rows_.size()) < shared_.options.prepare.samples_per_shard) return;
+  commit();
+  check_failures();
+  begin_shard();
+}
+
+void SplitPreparation::begin_shard() {
+  builder_.emplace(split_, fs::path(shared_.options.data.source).filename().string(), shared_.tokenizers.tokens);
+  rows_.clear();
+}
+
+std::string SplitPreparation::shard_file() const {
+  return shard_name(split_, shared_.manifest.splits.at(split_).shards.size());
+}
+
+// Shard, then ledger, then the manifest that makes both count.
+void SplitPreparation::commit() {
+  SplitEntry& split = shared_.manifest.splits[split_];
+  const fs::path& directory = shared_.directory;
+  if (!rows_.empty()) {
+    const Shard shard = builder_->build();
+    const std::string file = shard_file(), bytes = format_shard(shard);
+    write_file_atomically(directory / file, bytes);
+    split.shards.push_back(describe_shard(file, shard, bytes, static_cast<std::int64_t>(rows_.size())));
+    shared_.manifest.ledger_bytes = extend_ledger(directory, shared_.manifest.ledger_bytes, format_rows(rows_));
+    ++shared_.report[split_].shards;
+  }
+  write_manifest(directory, shared_.manifest);
+  failpoint("prepare.after_shard");
+}
+
+void SplitPreparation::check_failures() const {
+  const PrepareCounts& counts = shared_.report[split_];
+  const double most = shared_.options.prepare.max_failure_rate * static_cast<double>(counts.inputs());
+  if (static_cast<double>(counts.failed) <= most) return;
+  throw InputError(shared_.directory.string(), "prepare.max_failure_rate",
+                   std::to_string(counts.failed) + " of " + std::to_string(counts.inputs()) + " samples of '" + split_ +
+                       "' could not be read; " + kLedgerName +
+                       " says which and why, and with a greater rate the same command goes on");
+}
+
+void SplitPreparation::quarantine(const WorkedSample& sample) const {
+  const fs::path folder = shared_.directory / kQuarantineName;
+  fs::create_directories(folder);
+  for (const auto& [extension, bytes] : sample.raw)
+    write_file_atomically(folder / (split_ + "-" + digits(index_ - 1, 8) + "." + extension), bytes);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,76 @@
+// One split's samples turned into shards, going on where the manifest ends.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "base/ordered_tasks.h"
+#include "base/progress.h"
+#include "datasets/prepare/sample_work.h"
+#include "datasets/shards/manifest.h"
+
+namespace palimpsest {
+
+// What all splits of a preparation share.
+struct Preparation {
+  const PrepareOptions& options;
+  const RoleTokenizers& tokenizers;
+  std::filesystem::path directory;
+  PrepareRun run;
+  Manifest manifest;
+  KeptRules rules;
+  PrepareReport report;  // of what is in the ledger
+};
+
+// One thread (the caller's) cuts the source apart, judges what comes back in the source's order and writes shards; the
+// workers do all between, a few batches ahead.
+class SplitPreparation {
+ public:
+  SplitPreparation(Preparation& shared, std::string split);
+
+  // To the split's end. InputError when more samples failed than the recipe allows; what is done stays.
+  void run();
+
+ private:
+  using Batch = std::vector<WorkedSample>;
+
+  bool give_batch();
+  void take_batch();
+  void place(WorkedSample sample);
+  void begin_shard();
+  void commit();
+  void check_failures() const;
+  std::string shard_file() const;
+  void quarantine(const WorkedSample& sample) const;
+
+  Preparation& shared_;
+  std::string split_;
+  std::int64_t index_;           // of the next sample to be placed
+  std::int64_t given_;           // of the next sample to be read
+  bool ended_ = false;           // the source
+  std::deque<std::size_t> raw_;  // bytes of each batch that is under way
+  std::size_t raw_bytes_ = 0;    // of all of them
+  SampleWork work_;
+  std::unique_ptr<Source> source_;
+  OrderedTasks<Batch> tasks_;  // ends before the source does
+  std::optional<ShardBuilder> builder_;
+  std::vector<LedgerRow> rows_;
+};
+
+inline constexpr const char* kQuarantineName = "quarantine";  // SPLIT-INDEX.EXTENSION of samples that cannot be read
+
+// SPLIT-00012.h5
+std::string shard_name(const std::string& split, std::size_t number);
+
+// Adds a row of the ledger to the counts.
+void count_row(const LedgerRow& row, PrepareReport& report);
+
+// The manifest to go on from: the directory's own, or a fresh one while nothing is prepared. InputError: prepared with
+// other settings, other files in the directory.
+Manifest resume_or_begin(const PrepareOptions& options, const std::filesystem::path& directory,
+                         const nlohmann::json& settings, const RoleTokenizers& tokenizers);
+
+// Names of the roles that the recipe prepares.
+std::vector<std::string> prepared_roles(const PrepareOptions& options);
+
+}  // namespace palimpsest
