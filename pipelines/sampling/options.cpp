@@ -65,12 +65,19 @@ void SamplerOptions::validate() const {
   require(is_share(threshold), "threshold", "must be a probability from 0 to 1");
   require(entropy_bound >= 0, "entropy_bound", "must be 0 or more");
   validate_draw({temperature, top_k, top_p, min_p, repetition_penalty}, "");
-  validate_remask(remask, unmask);
+  validate_remask(remask, unmask);  // of the roles that are not named below
   validate_joint(joint);
   for (const auto& [name, role] : roles) {
     validate_draw(draw(name), "roles." + name + ".");
+    validate_remask(remask, unmask_of(name));
     require(std::isfinite(role.guidance), "roles." + name + ".guidance", "must be a number");
   }
+}
+
+UnmaskKind SamplerOptions::unmask_of(const std::string& role) const {
+  const auto found = roles.find(role);
+  if (found == roles.end() || found->second.unmask.empty()) return unmask;
+  return parse_enum<UnmaskKind>(found->second.unmask, "", "roles." + role + ".unmask");
 }
 
 DrawOptions SamplerOptions::draw(const std::string& role) const {

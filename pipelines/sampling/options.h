@@ -71,8 +71,9 @@ constexpr auto enum_names(JointKind) {
                     std::pair{JointKind::kSequential, "sequential"}};
 }
 
-// [sampler.roles.NAME]: what differs for one role. A negative value means "as in [sampler]".
+// [sampler.roles.NAME]: what differs for one role. A negative value, or an empty one, means "as in [sampler]".
 struct RoleSamplerOptions {
+  std::string unmask;  // an UnmaskKind's name
   double temperature = -1;
   std::int64_t top_k = -1;
   double top_p = -1;
@@ -85,6 +86,7 @@ struct RoleSamplerOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
+    visitor("unmask", self.unmask, "which of its positions are written; empty: as in [sampler]");
     visitor("temperature", self.temperature, "of the drawn ids; negative: as in [sampler]");
     visitor("top_k", self.top_k, "draw among the k likeliest; negative: as in [sampler]");
     visitor("top_p", self.top_p, "draw among the likeliest with this probability; negative: as in [sampler]");
@@ -174,6 +176,7 @@ struct SamplerOptions {
   void validate() const;
 
   // The choices that hold for a role.
+  UnmaskKind unmask_of(const std::string& role) const;
   DrawOptions draw(const std::string& role) const;
   double guidance_of(const std::string& role) const;  // in u + w(c - u), whatever the convention
   std::int64_t block_of(const std::string& role) const;

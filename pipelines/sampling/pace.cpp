@@ -50,9 +50,10 @@ void check_role(const CanvasSchema& schema, const SamplerOptions& options, const
 }
 
 void check_commits(const SamplerOptions& options, const std::string& role, std::int64_t steps, std::int64_t open) {
-  if (!commits_every_step(options.unmask) || open == 0 || steps <= open) return;
+  const UnmaskKind unmask = options.unmask_of(role);
+  if (!commits_every_step(unmask) || open == 0 || steps <= open) return;
   throw InputError("", "steps",
-                   "must be at most one a position, for unmask = " + enum_name(options.unmask) +
+                   "must be at most one a position, for unmask = " + enum_name(unmask) +
                        " writes at least one at every step; role '" + role + "' has " + std::to_string(steps) +
                        " steps for " + std::to_string(open) + " positions");
 }
@@ -117,6 +118,7 @@ Pace::Pace(const CanvasSchema& schema, const DiffusionOptions& diffusion, const 
   const auto by_modality = modality_schedules(schema, diffusion);
   for (std::int64_t role = 0; role < schema.num_roles(); ++role) {
     schedules_.push_back(by_modality[static_cast<std::size_t>(schema.modality_of(role))]);
+    unmask_.push_back(options.unmask_of(schema.role(role).name));
   }
   states_.resize(static_cast<std::size_t>(start.rows() * schema.num_roles()));
   for (std::int64_t row = 0; row < start.rows(); ++row) {
@@ -152,10 +154,11 @@ RoleStep Pace::turn(const State& state, std::int64_t role, std::int64_t step) co
 // Times by the grid, or, for policies that follow none, by what is still masked.
 StepTimes Pace::times_of(const State& state, const RoleStep& turn, std::int64_t role) const {
   const NoiseSchedule& schedule = schedules_[static_cast<std::size_t>(role)];
-  if (!commits_every_step(options_.unmask)) return grid_times(schedule, options_, turn.step, turn.num_steps);
+  const UnmaskKind unmask = unmask_[static_cast<std::size_t>(role)];
+  if (!commits_every_step(unmask)) return grid_times(schedule, options_, turn.step, turn.num_steps);
   StepTimes times;
   times.masked_t = state.planned > 0 ? static_cast<double>(state.open) / state.planned : 0;
-  if (options_.unmask == UnmaskKind::kFirstHitting) times.masked_t = state.next_level;
+  if (unmask == UnmaskKind::kFirstHitting) times.masked_t = state.next_level;
   times.masked_s = 1.0 - static_cast<double>(turn.step + 1) / static_cast<double>(turn.num_steps);
   times.t = time_of_masked_share(schedule, times.masked_t);
   times.s = time_of_masked_share(schedule, times.masked_s);
@@ -200,7 +203,7 @@ std::vector<RoleStep> Pace::at(const TokenCanvas& canvas, std::int64_t step) {
       if (fresh) now = turn(own, role, step);
       if (now.active) {
         advance(own, now, count_open(canvas, row, now.begin, now.end), key.fold(static_cast<std::uint64_t>(now.begin)));
-        if (fresh || commits_every_step(options_.unmask)) {
+        if (fresh || commits_every_step(unmask_[static_cast<std::size_t>(role)])) {
           now.times = times_of(own, now, role);
           now.told_t = told_time(now, role);
         }
@@ -215,7 +218,8 @@ std::vector<RoleStep> Pace::at(const TokenCanvas& canvas, std::int64_t step) {
 
 void Pace::shrink(std::int64_t row, std::int64_t role, std::int64_t before, std::int64_t after) {
   State& own = state(row, role);
-  const bool scheduled = options_.unmask != UnmaskKind::kThreshold && options_.unmask != UnmaskKind::kEntropyBounded;
+  const UnmaskKind unmask = unmask_[static_cast<std::size_t>(role)];
+  const bool scheduled = unmask != UnmaskKind::kThreshold && unmask != UnmaskKind::kEntropyBounded;
   if (scheduled && own.masked_s > 0) own.planned = static_cast<double>(after) / own.masked_s;
   if (!scheduled && before > 0) own.planned *= static_cast<double>(after) / static_cast<double>(before);
 }

@@ -82,6 +82,7 @@ class Pace {
   const CanvasSchema& schema_;
   const SamplerOptions& options_;
   std::vector<NoiseSchedule> schedules_;  // by role
+  std::vector<UnmaskKind> unmask_;        // by role
   std::vector<RandomKey> keys_;           // by row; rows beyond them are padding
   std::vector<State> states_;             // by row and role
 };

@@ -28,10 +28,6 @@ std::vector<std::size_t> ranked(std::vector<std::size_t> members, const std::vec
   return members;
 }
 
-Decision with_writes(RemaskPlan plan, std::vector<Write> writes) {
-  return {std::move(writes), std::move(plan.mask_again), std::move(plan.edits)};
-}
-
 // What may be written, scored. Ids are drawn everywhere only where their probability is the score.
 struct Candidates {
   std::vector<Spot> spots;
@@ -39,9 +35,9 @@ struct Candidates {
   std::vector<double> score;
 };
 
-Candidates make_candidates(const StepView& view, const SamplerOptions& options, UnmaskKind kind) {
+Candidates make_candidates(const StepView& view, std::vector<Spot> at, const SamplerOptions& options, UnmaskKind kind) {
   Candidates result;
-  result.spots = spots(view, view.position_M);
+  result.spots = std::move(at);
   if (kind == UnmaskKind::kConfidence) result.writes = draw_writes(view, result.spots, options);
   result.score = scores(kind, view, result.spots, result.writes);
   return result;
@@ -68,24 +64,22 @@ void add_noise(const StepView& view, const std::vector<Spot>& spots, double choi
   }
 }
 
-}  // namespace
-
-Decision AncestralPolicy::decide(const StepView& view) const {
-  RemaskPlan plan = plan_remask(view, options_.remask);
+std::vector<Write> ancestral_writes(const StepView& view, const std::vector<Spot>& at, const RemaskPlan& plan,
+                                    const SamplerOptions& options) {
   std::vector<Spot> leaving;
-  for (const Spot& spot : spots(view, view.position_M)) {
+  for (const Spot& spot : at) {
     const RoleStep& now = view.at(spot.row, spot.role);
     const double stay = stay_probability(now.times, plan.sigma[cell_of(view, spot)]);
     if (now.last() || uniform_at(view, spot, "unmask") >= stay) leaving.push_back(spot);
   }
-  return with_writes(std::move(plan), draw_writes(view, leaving, options_));
+  return draw_writes(view, leaving, options);
 }
 
-Decision OrderedPolicy::decide(const StepView& view) const {
-  RemaskPlan plan = plan_remask(view, options_.remask);
-  const Candidates candidates = make_candidates(view, options_, options_.unmask);
+std::vector<Write> ordered_writes(const StepView& view, const std::vector<Spot>& at, const RemaskPlan& plan,
+                                  const SamplerOptions& options, UnmaskKind kind) {
+  const Candidates candidates = make_candidates(view, at, options, kind);
   auto score = candidates.score;
-  if (takes_noise(options_.unmask)) add_noise(view, candidates.spots, options_.choice_noise, score);
+  if (takes_noise(kind)) add_noise(view, candidates.spots, options.choice_noise, score);
   std::vector<std::size_t> chosen;
   for (const auto& [key, members] : by_role(candidates.spots)) {
     const std::size_t cell = cell_of(view, candidates.spots[members.front()]);
@@ -94,10 +88,8 @@ Decision OrderedPolicy::decide(const StepView& view) const {
     chosen.insert(chosen.end(), order.begin(),
                   order.begin() + count_to_write(view.pace[cell], masked, plan.count[cell]));
   }
-  return with_writes(std::move(plan), writes_of(view, options_, candidates, chosen));
+  return writes_of(view, options, candidates, chosen);
 }
-
-namespace {
 
 // How many of the ranked members have a score above the threshold's logarithm.
 std::size_t count_sure(const std::vector<std::size_t>& order, const std::vector<double>& score, double threshold) {
@@ -115,34 +107,59 @@ std::size_t count_independent(const std::vector<std::size_t>& order, const std::
   return count;
 }
 
-}  // namespace
-
-Decision AdaptivePolicy::decide(const StepView& view) const {
-  RemaskPlan plan = plan_remask(view, options_.remask);
-  const bool by_threshold = options_.unmask == UnmaskKind::kThreshold;
+std::vector<Write> adaptive_writes(const StepView& view, const std::vector<Spot>& at, const SamplerOptions& options,
+                                   UnmaskKind kind) {
+  const bool by_threshold = kind == UnmaskKind::kThreshold;
   const Candidates candidates =
-      make_candidates(view, options_, by_threshold ? UnmaskKind::kConfidence : UnmaskKind::kEntropy);
+      make_candidates(view, at, options, by_threshold ? UnmaskKind::kConfidence : UnmaskKind::kEntropy);
   std::vector<std::size_t> chosen;
   for (const auto& [key, members] : by_role(candidates.spots)) {
     const auto order = ranked(members, candidates.score);
-    std::size_t count = by_threshold ? count_sure(order, candidates.score, options_.threshold)
-                                     : count_independent(order, candidates.score, options_.entropy_bound);
+    std::size_t count = by_threshold ? count_sure(order, candidates.score, options.threshold)
+                                     : count_independent(order, candidates.score, options.entropy_bound);
     count = view.at(key.first, key.second).last() ? order.size() : std::max<std::size_t>(count, 1);
     chosen.insert(chosen.end(), order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  return with_writes(std::move(plan), writes_of(view, options_, candidates, chosen));
+  return writes_of(view, options, candidates, chosen);
 }
 
-std::unique_ptr<Policy> make_policy(const SamplerOptions& options) {
-  switch (options.unmask) {
+std::vector<Write> writes_by(UnmaskKind kind, const StepView& view, const std::vector<Spot>& at, const RemaskPlan& plan,
+                             const SamplerOptions& options) {
+  switch (kind) {
     case UnmaskKind::kAncestral:
-      return std::make_unique<AncestralPolicy>(options);
+      return ancestral_writes(view, at, plan, options);
     case UnmaskKind::kThreshold:
     case UnmaskKind::kEntropyBounded:
-      return std::make_unique<AdaptivePolicy>(options);
+      return adaptive_writes(view, at, options, kind);
     default:
-      return std::make_unique<OrderedPolicy>(options);
+      return ordered_writes(view, at, plan, options, kind);
   }
 }
+
+// The view's masks, by how they are to be written.
+std::map<UnmaskKind, std::vector<Spot>> spots_by_kind(const StepView& view, const SamplerOptions& options) {
+  std::vector<UnmaskKind> kind;
+  for (const Role& role : view.schema.roles()) kind.push_back(options.unmask_of(role.name));
+  std::map<UnmaskKind, std::vector<Spot>> result;
+  for (const Spot& spot : spots(view, view.position_M))
+    result[kind[static_cast<std::size_t>(spot.role)]].push_back(spot);
+  return result;
+}
+
+}  // namespace
+
+Decision UnmaskPolicy::decide(const StepView& view) const {
+  RemaskPlan plan = plan_remask(view, options_.remask);
+  Decision decision{{}, {}, {}};
+  for (const auto& [kind, at] : spots_by_kind(view, options_)) {
+    const std::vector<Write> writes = writes_by(kind, view, at, plan, options_);
+    decision.writes.insert(decision.writes.end(), writes.begin(), writes.end());
+  }
+  decision.mask_again = std::move(plan.mask_again);
+  decision.edits = std::move(plan.edits);
+  return decision;
+}
+
+std::unique_ptr<Policy> make_policy(const SamplerOptions& options) { return std::make_unique<UnmaskPolicy>(options); }
 
 }  // namespace palimpsest

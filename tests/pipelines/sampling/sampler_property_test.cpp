@@ -151,6 +151,10 @@ std::vector<SamplerOptions> every_policy() {
       all.push_back(options);
     }
   }
+  SamplerOptions by_role = steps_of(6, UnmaskKind::kThreshold);
+  by_role.roles["caption"].unmask = "ancestral";
+  by_role.roles["picture"].unmask = "halton";
+  all.push_back(by_role);
   for (const JointKind joint : {JointKind::kStaggered, JointKind::kSequential}) {
     SamplerOptions options = steps_of(9);
     options.joint.kind = joint;
@@ -191,6 +195,47 @@ TEST(SamplerLaw, GivesTheSameSampleAloneInABatchAndOnTwoThreadsByEveryPolicy) {
     EXPECT_TRUE(at::equal(sampler.run(start, keys).canvas.tokens_BL, together.canvas.tokens_BL));
     at::set_num_threads(1);
   }
+}
+
+// Captions given in every other row, pictures in the rest: one role is wanted in each.
+TokenCanvas one_wanted_a_row(const CanvasSchema& schema) {
+  std::vector<Document> documents(8);
+  for (std::size_t row = 0; row < documents.size(); ++row) {
+    if (row % 2 == 0) documents[row].roles["caption"] = {at::tensor({1, 5, 2}, at::kLong), true, {}};
+    if (row % 2 == 1) documents[row].roles["picture"] = {at::arange(16, at::kLong).remainder(4), true, {}};
+  }
+  return build_canvas(schema, documents);
+}
+
+// Alone in its row a role is written as though its `unmask` were the sampler's.
+TEST(Sampler, WritesEachRoleByItsOwnPolicy) {
+  const DiffusionModel model = tiny_model();
+  const TokenCanvas start = one_wanted_a_row(model.schema.with_roles({"caption", "picture"}));
+  const auto keys = sample_keys(4, 0, 8);
+  const auto written = [&](const SamplerOptions& options) {
+    return Sampler(model, options).run(start, keys).canvas.tokens_BL;
+  };
+  SamplerOptions by_role = steps_of(5, UnmaskKind::kRandom);
+  by_role.roles["caption"].unmask = "confidence";
+  by_role.roles["picture"].unmask = "halton";
+  const at::Tensor both_BL = written(by_role);
+  const at::Tensor pictures_BL = written(steps_of(5, UnmaskKind::kHalton));
+  const at::Tensor captions_BL = written(steps_of(5, UnmaskKind::kConfidence));
+  for (std::int64_t row = 0; row < 8; ++row) {
+    EXPECT_TRUE(at::equal(both_BL[row], (row % 2 == 0 ? pictures_BL : captions_BL)[row])) << "row " << row;
+  }
+  EXPECT_FALSE(at::equal(pictures_BL, captions_BL));
+}
+
+TEST(Sampler, RefusesAnUnknownPolicyOfARole) {
+  SamplerOptions options;
+  options.roles["caption"].unmask = "haltn";
+  EXPECT_THAT([&] { options.validate(); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("roles.caption.unmask: ")));
+  options.roles["caption"].unmask = "threshold";
+  options.remask.kind = RemaskKind::kCap;
+  EXPECT_THAT([&] { options.validate(); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("cannot be combined with unmask = threshold")));
 }
 
 }  // namespace
