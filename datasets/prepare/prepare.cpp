@@ -155,9 +155,10 @@ class SplitPreparation {
     SplitEntry& split = manifest_.splits[split_];
     if (!rows.empty()) {
       const Shard shard = builder.build();
-      const std::string file = shard_name(split_, split.shards.size()), bytes = format_shard(shard);
-      write_file_atomically(directory_ / file, bytes);
-      split.shards.push_back(describe_shard(file, shard, bytes, static_cast<std::int64_t>(rows.size())));
+      const std::string file = shard_name(split_, split.shards.size());
+      const FormattedShard formatted = format_shard(shard, options_.prepare.format());
+      write_file_atomically(directory_ / file, formatted.bytes);
+      split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(rows.size())));
       manifest_.ledger_bytes = extend_ledger(directory_, manifest_.ledger_bytes, format_rows(rows));
     }
     split.complete = ended_;
@@ -196,6 +197,7 @@ void ShardingOptions::validate() const {
   if (samples_per_shard < batch || samples_per_shard % batch != 0) {
     throw InputError("", "samples_per_shard", "must be a multiple of batch (" + std::to_string(batch) + ")");
   }
+  if (rows_per_group < 1) throw InputError("", "rows_per_group", "must be at least 1");
 }
 
 void PrepareOptions::validate() const {

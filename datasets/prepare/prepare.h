@@ -7,6 +7,7 @@
 
 #include "base/machine.h"
 #include "base/recipe.h"
+#include "datasets/shards/shard.h"
 #include "datasets/sources/data_options.h"
 
 namespace palimpsest {
@@ -24,17 +25,29 @@ struct RoleTokenizerOptions {
   void validate() const;
 };
 
+enum class Compression { kNone, kDeflate };
+constexpr auto enum_names(Compression) {
+  return std::array{std::pair{Compression::kNone, "none"}, std::pair{Compression::kDeflate, "deflate"}};
+}
+
 // [prepare]
 struct ShardingOptions {
   std::int64_t samples_per_shard = 2048;  // of the source; what is kept of them is one shard
   std::int64_t batch = 32;                // samples tokenized at once, cut by their index in the source
+  std::int64_t rows_per_group = 512;      // read and shuffled together
+  Compression compression = Compression::kNone;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
     visitor("samples_per_shard", self.samples_per_shard, "samples of the source that one shard stands for");
     visitor("batch", self.batch, "samples tokenized at once");
+    visitor("rows_per_group", self.rows_per_group, "rows that lie, are read and are shuffled together");
+    visitor("compression", self.compression, "none, or deflate: smaller on the disk, slower to read");
   }
   void validate() const;
+  ShardFormat format() const { return {rows_per_group, compression == Compression::kDeflate ? kDeflateLevel : 0}; }
+
+  static constexpr std::int64_t kDeflateLevel = 4;  // beyond it ids hardly get smaller
 };
 
 // The whole recipe.

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "datasets/prepare/ledger.h"
-#include "datasets/shards/manifest.h"
+#include "datasets/shards/shard_reader.h"
 #include "experiments/cli/inspect.h"
 
 namespace palimpsest {
@@ -22,29 +22,29 @@ struct RoleUse {
   at::Tensor counts_V;                // how often each id stands there
 };
 
-void add_shard(std::map<std::string, RoleUse>& uses, const Shard& shard) {
-  for (const auto& [name, role] : shard.roles) {
+void add_group(std::map<std::string, RoleUse>& uses, const RowGroup& group, const ShardIndex& index) {
+  for (const auto& [name, column] : group.roles()) {
     RoleUse& use = uses[name];
-    const std::int64_t* offsets = role.offsets.const_data_ptr<std::int64_t>();
-    const bool* present = role.present_N.const_data_ptr<bool>();
-    for (std::int64_t row = 0; row < shard.rows(); ++row) {
-      if (present[row]) {
-        use.lengths.push_back(offsets[row + 1] - offsets[row]);
+    for (std::int64_t row = 0; row < group.rows(); ++row) {
+      if (column.has(row)) {
+        use.lengths.push_back(column.length(row));
       } else {
         ++use.absent;
       }
     }
-    const at::Tensor counts_V = at::bincount(role.values_M, {}, role.tokens.space.size());
+    const at::Tensor counts_V = at::bincount(column.all_ids_M(), {}, index.roles.at(name).space.size());
     use.counts_V = use.counts_V.defined() ? use.counts_V + counts_V : counts_V;
   }
 }
 
-// Shards are verified one at a time, so that a directory larger than memory can be looked into.
+// Every byte is verified, one row group at a time, so that a directory larger than memory can be looked into.
 std::map<std::string, RoleUse> read_uses(const fs::path& directory, const Manifest& manifest) {
   std::map<std::string, RoleUse> uses;
   for (const auto& [name, split] : manifest.splits) {
     for (const ShardEntry& entry : split.shards) {
-      add_shard(uses, parse_shard(read_verified(directory, entry), (directory / entry.file).string()));
+      const ShardReader reader = open_shard(directory, name, manifest, entry);
+      for (std::size_t group = 0; group < reader.index().groups.size(); ++group)
+        add_group(uses, *reader.read_group(group), reader.index());
     }
   }
   return uses;

@@ -7,7 +7,7 @@
 
 #include "backbone/diffusion/diffusion.h"
 #include "backbone/transformer/transformer.h"
-#include "datasets/loading/token_set.h"
+#include "datasets/loading/mixture.h"
 #include "experiments/training/task_factory.h"
 #include "pipelines/model.h"
 
