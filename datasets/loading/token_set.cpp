@@ -28,11 +28,11 @@ class ShardSet : public TokenSet {
     return rows;
   }
   std::string key(std::int64_t row) const override {
-    const Place place = find(row);
+    const InGroup place = find(row);
     return place.group->key(place.row);
   }
   nlohmann::json meta(std::int64_t row) const override {
-    const Place place = find(row);
+    const InGroup place = find(row);
     return place.group->meta(place.row);
   }
   std::vector<std::string> roles() const override {
@@ -42,22 +42,19 @@ class ShardSet : public TokenSet {
   }
   std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const override {
     TORCH_CHECK(tokens_.contains(role), "TokenSet: no role ", role);
-    const Place place = find(row);
+    const InGroup place = find(row);
     const RoleColumn& column = place.group->role(role);
     if (!column.has(place.row)) return std::nullopt;
     return column.ids_L(place.row);
   }
+  InGroup in_group(std::int64_t row) const override { return find(row); }
   const std::string& fingerprint(const std::string& role) const override {
     TORCH_CHECK(tokens_.contains(role), "TokenSet: no role ", role);
     return tokens_.at(role).fingerprint;
   }
 
  private:
-  struct Place {
-    std::shared_ptr<const RowGroup> group;
-    std::int64_t row;
-  };
-  Place find(std::int64_t row) const {
+  InGroup find(std::int64_t row) const {
     TORCH_CHECK(0 <= row && row < rows(), "TokenSet: row ", row, " of ", rows());
     const auto after = std::upper_bound(begins_.begin(), begins_.end(), row);
     const std::int64_t group = after - begins_.begin() - 1;
@@ -97,6 +94,14 @@ std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory,
   auto set = std::make_shared<ShardSet>(std::move(shards), manifest.roles, memory_bytes);
   if (bytes <= memory_bytes) set->read_all();
   return set;
+}
+
+std::int64_t RoleReader::copy_ids(std::int64_t row, std::int64_t* out) const {
+  const TokenSet::InGroup place = set_.in_group(row);
+  TORCH_CHECK(place.group, "RoleReader: the set has no row groups");
+  const RoleColumn& column = place.group->role(role_);
+  column.copy_ids(place.row, out);
+  return column.length(place.row);
 }
 
 void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/shards/row_group.h"
 #include "modalities/canvas/canvas.h"
 
 namespace palimpsest {
@@ -24,6 +25,12 @@ class TokenSet {
   virtual std::vector<std::string> roles() const = 0;
   // Tokenizer-local ids of a role (int64), empty optional when the row lacks it.
   virtual std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const = 0;
+  // The row group that holds the row, and the row's number in it; none where the set has no groups in memory.
+  struct InGroup {
+    std::shared_ptr<const RowGroup> group;
+    std::int64_t row = 0;
+  };
+  virtual InGroup in_group(std::int64_t) const { return {}; }
   // Fingerprint of the tokenizer that made the role's ids.
   virtual const std::string& fingerprint(const std::string& role) const = 0;
 };
@@ -37,6 +44,18 @@ inline constexpr std::int64_t kTokenSetBytes = std::int64_t{1} << 30;
 // (nearest suggested), a split not prepared to its end.
 std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split,
                                          std::int64_t memory_bytes = kTokenSetBytes);
+
+// One role of a set read row after row, without a tensor each.
+class RoleReader {
+ public:
+  RoleReader(const TokenSet& set, std::string role) : set_(set), role_(std::move(role)) {}
+  // Writes the row's ids and returns their number, 0 when it lacks the role.
+  std::int64_t copy_ids(std::int64_t row, std::int64_t* out) const;
+
+ private:
+  const TokenSet& set_;
+  std::string role_;
+};
 
 // InputError naming `name` and the role when the ids of a role were made by a tokenizer other than the expected one
 // (fingerprints by role), or when the set has no such role.

@@ -73,6 +73,21 @@ double entropy_bits(const at::Tensor& counts_V) {
   return -at::xlogy(share_V, share_V).sum().item<double>() / std::log(2.0);
 }
 
+// Rows by length, in at most kBars stretches of equal width.
+Facts histogram_row(const std::string& role, const RoleUse& use) {
+  constexpr std::int64_t kBars = 40;
+  Facts row{{"role", role}, {"from", 0}, {"width", 1}, {"rows", Facts::array()}};
+  if (use.lengths.empty()) return row;
+  const auto [least, most] = std::minmax_element(use.lengths.begin(), use.lengths.end());
+  const std::int64_t from = *least, width = (*most - from) / kBars + 1;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>((*most - from) / width) + 1, 0);
+  for (const std::int64_t length : use.lengths) ++counts[static_cast<std::size_t>((length - from) / width)];
+  row["from"] = from;
+  row["width"] = width;
+  row["rows"] = counts;
+  return row;
+}
+
 Facts vocabulary_row(const std::string& role, const RoleUse& use, const RoleTokens& tokens) {
   const std::int64_t total = use.counts_V.defined() ? use.counts_V.sum().item<std::int64_t>() : 0;
   Facts row{{"role", role},
@@ -130,9 +145,11 @@ Facts inspect_data(const fs::path& directory) {
   facts["source"] = manifest.settings.value("/data/source", "");
   facts["splits"] = split_rows(manifest, tally);
   facts["lengths"] = Facts::array();
+  facts["histograms"] = Facts::array();
   facts["vocabulary_use"] = Facts::array();
   for (const auto& [role, tokens] : manifest.roles) {
     facts["lengths"].push_back(length_row(role, uses[role]));
+    facts["histograms"].push_back(histogram_row(role, uses[role]));
     facts["vocabulary_use"].push_back(vocabulary_row(role, uses[role], tokens));
   }
   facts["first_left_out"] = tally.reasons;
