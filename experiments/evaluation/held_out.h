@@ -22,7 +22,7 @@ class HeldOut {
 
   const std::string& split() const { return split_; }
   std::int64_t rows() const { return set_->rows(); }
-  const std::string& key(std::int64_t row) const { return set_->key(row); }
+  std::string key(std::int64_t row) const { return set_->key(row); }
   std::string concept_of(std::int64_t row) const;  // meta "concept", else the key
   const nlohmann::json& meta(std::int64_t row) const { return set_->meta(row); }
   bool has(const std::string& role) const;
