@@ -6,16 +6,18 @@
 namespace palimpsest {
 
 void add_bench_command(CLI::App& program) {
-  CLI::App* bench =
-      program.add_subcommand("bench", "speed of training and sampling beside Python references, generating, starting");
+  CLI::App* bench = program.add_subcommand(
+      "bench", "speed of training, kernels and sampling beside references, generating, starting");
   bench->footer(
       "Examples:\n"
       "  palimpsest bench train --preset tiny --json\n"
+      "  palimpsest bench kernels --preset small\n"
       "  palimpsest bench sample --json\n"
       "  palimpsest bench generate checkpoints/emoji\n"
       "  palimpsest bench start");
   bench->require_subcommand(1);
   add_bench_train(*bench);
+  add_bench_kernels(*bench);
   add_bench_sample(*bench);
   add_bench_generate(*bench);
   add_bench_start(*bench);
