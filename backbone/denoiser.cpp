@@ -15,6 +15,8 @@ at::Tensor Denoiser::logits_MR(const at::Tensor& features_MD, const std::vector<
   return select_ranges(features_MD, ranges, 1);
 }
 
+at::Tensor Denoiser::head_RD(const std::vector<IdRange>&) { return {}; }
+
 at::Tensor Denoiser::logits_BLV(const NoisyCanvas& noisy) {
   const std::int64_t B = noisy.canvas.rows(), L = noisy.canvas.length();
   const at::Tensor rows_M = at::arange(B * L, noisy.canvas.tokens_BL.options());

@@ -34,6 +34,10 @@ class Denoiser {
   virtual at::Tensor features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M);
   virtual at::Tensor logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges);
 
+  // The float32 matrix [R,D] that logits_MR multiplies features by, so that a loss need not hold the logits. Undefined
+  // where logits are made otherwise.
+  virtual at::Tensor head_RD(const std::vector<IdRange>& ranges);
+
   // Logits everywhere: [B,L,V].
   at::Tensor logits_BLV(const NoisyCanvas& noisy);
 

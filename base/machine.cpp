@@ -25,7 +25,7 @@ namespace palimpsest {
 namespace {
 
 // Torch frees a step's activations in one sweep; glibc would hand them back to the system and fault them in again.
-constexpr int kKeptBytes = 1 << 30;
+constexpr int kKeepAll = -1;
 constexpr int kGrowthBytes = 64 << 20;
 
 constexpr std::int64_t kProbeSize = 256, kProbeSizeCuda = 2048;  // smaller would time the launch
@@ -96,7 +96,7 @@ void prepare_process() {
   ::setenv("THP_MEM_ALLOC_ENABLE", "1", 0);  // torch then asks for huge pages under tensors of 2 MB and more
   open_cuda_library();
   ::mallopt(M_MMAP_MAX, 0);
-  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kKeepAll);
   ::mallopt(M_TOP_PAD, kGrowthBytes);
 }
 

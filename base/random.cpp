@@ -1,6 +1,5 @@
 #include "base/random.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <bit>
@@ -8,6 +7,7 @@
 #include <numbers>
 
 #include "base/files.h"
+#include "base/parallel.h"
 
 namespace palimpsest {
 
@@ -94,7 +94,7 @@ at::Tensor uniform_BN(std::span<const RandomKey> keys, std::int64_t num_draws) {
   at::Tensor result_BN = at::empty({rows, num_draws}, at::kDouble);
   if (result_BN.numel() == 0) return result_BN;
   double* out = result_BN.mutable_data_ptr<double>();
-  at::parallel_for(0, rows * num_draws, kDrawsPerTask, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, rows * num_draws, kDrawsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin / num_draws; row * num_draws < end; ++row) {
       const std::int64_t first = std::max(begin, row * num_draws), last = std::min(end, (row + 1) * num_draws);
       fill_uniforms(keys[static_cast<std::size_t>(row)], first - row * num_draws, last - row * num_draws, out + first);
@@ -107,7 +107,7 @@ at::Tensor normal(RandomKey key, at::IntArrayRef sizes) {
   at::Tensor result = at::empty(sizes, at::kFloat);
   const std::int64_t count = result.numel();
   float* out = result.mutable_data_ptr<float>();
-  at::parallel_for(0, (count + 1) / 2, kDrawsPerTask, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, (count + 1) / 2, kDrawsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t pair = begin; pair < end; ++pair) {
       const auto [first, second] = normal_pair(key, static_cast<std::uint64_t>(pair));
       out[2 * pair] = first;

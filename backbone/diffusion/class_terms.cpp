@@ -10,7 +10,7 @@ std::vector<std::int64_t> to_vector(const at::Tensor& counts) {
   return {on_cpu.data_ptr<std::int64_t>(), on_cpu.data_ptr<std::int64_t>() + on_cpu.numel()};
 }
 
-at::Tensor terms_by_class(Denoiser& denoiser, const Prediction& prediction, const ClassTerm& term) {
+at::Tensor feature_terms_by_class(Denoiser& denoiser, const Prediction& prediction, const ClassTerm& term) {
   const Vocabulary& vocabulary = prediction.schema.vocabulary();
   const at::Tensor class_M = prediction.clean.legal_class_BL.flatten().index_select(0, prediction.rows_M);
   const auto [sorted_M, order_M] = at::sort(class_M, /*stable=*/true, /*dim=*/0, /*descending=*/false);
@@ -24,19 +24,28 @@ at::Tensor terms_by_class(Denoiser& denoiser, const Prediction& prediction, cons
   for (std::size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] == 0) continue;
     const LegalClass& legal = vocabulary.legal_class(static_cast<std::int64_t>(c));
-    const at::Tensor logits_MR = denoiser.logits_MR(features[c], legal_ranges(legal));
-    terms.push_back(term(logits_MR, {legal, local_targets_M(targets[c], legal), indices[c]}));
+    terms.push_back(term(features[c], {legal, local_targets_M(targets[c], legal), indices[c]}));
   }
   if (terms.empty()) return features.front().sum(-1).to(at::kFloat);
   const at::Tensor grouped_terms_M = at::cat(terms);
   return at::zeros_like(grouped_terms_M).index_copy(0, order_M, grouped_terms_M);
 }
 
+at::Tensor terms_by_class(Denoiser& denoiser, const Prediction& prediction, const ClassTerm& term) {
+  return feature_terms_by_class(denoiser, prediction, [&](const at::Tensor& features_MD, const ClassRows& rows) {
+    return term(denoiser.logits_MR(features_MD, legal_ranges(rows.legal)), rows);
+  });
+}
+
 at::Tensor legal_nll_M(Denoiser& denoiser, const TokenCanvas& clean, const NoisyCanvas& noisy,
                        const CanvasSchema& schema, const at::Tensor& rows_M) {
-  return terms_by_class(
-      denoiser, {clean, noisy, schema, rows_M},
-      [](const at::Tensor& logits_MR, const ClassRows& rows) { return cross_entropy(logits_MR, rows.clean_M); });
+  const Prediction prediction{clean, noisy, schema, rows_M};
+  return feature_terms_by_class(denoiser, prediction, [&](const at::Tensor& features_MD, const ClassRows& rows) {
+    const std::vector<IdRange> ranges = legal_ranges(rows.legal);
+    const at::Tensor head_RD = denoiser.head_RD(ranges);
+    return head_RD.defined() ? linear_cross_entropy(features_MD, head_RD, rows.clean_M)
+                             : cross_entropy(denoiser.logits_MR(features_MD, ranges), rows.clean_M);
+  });
 }
 
 }  // namespace palimpsest

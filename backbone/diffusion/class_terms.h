@@ -27,11 +27,14 @@ struct ClassRows {
   at::Tensor index_M;  // which of Prediction::rows_M they are
 };
 
-// Logits over the legal ids -> float32 [M] or [M,.], the same in every class.
-using ClassTerm = std::function<at::Tensor(const at::Tensor& logits_MR, const ClassRows& rows)>;
+// Logits over the legal ids, or the features before them -> float32 [M] or [M,.], the same in every class.
+using ClassTerm = std::function<at::Tensor(const at::Tensor& values, const ClassRows& rows)>;
 
-// The terms of all classes, in the order of rows_M. Without rows it is empty [0], still part of the graph.
+// The terms of all classes from their logits_MR, in the order of rows_M. Without rows it is empty [0], still part of
+// the graph.
 at::Tensor terms_by_class(Denoiser& denoiser, const Prediction& prediction, const ClassTerm& term);
+// The same from their features_MD.
+at::Tensor feature_terms_by_class(Denoiser& denoiser, const Prediction& prediction, const ClassTerm& term);
 
 // -log p of the clean id at the flat positions rows_M over the ids legal there: float32 [M], in the order of rows_M.
 at::Tensor legal_nll_M(Denoiser& denoiser, const TokenCanvas& clean, const NoisyCanvas& noisy,

@@ -6,6 +6,7 @@
 
 #include "backbone/kernels/chunks.h"
 #include "backbone/kernels/distribution_loops.h"
+#include "base/parallel.h"
 
 namespace palimpsest {
 
@@ -47,7 +48,7 @@ at::Tensor legal_log_probs_MV(const at::Tensor& logits_MV, const at::Tensor& leg
     using N = decltype(number);
     const N* logits = numbers<N>(from_MV);
     float* result = result_MV.mutable_data_ptr<float>();
-    at::parallel_for(0, from_MV.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, from_MV.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t m = begin; m < end; ++m) {
         const LegalClass& legal = vocabulary.legal_class(classes[m]);
         loops::log_softmax_row(loops::LogSoftmaxRow<N>{logits + m * ids, result + m * ids, ids, legal.range.begin,

@@ -114,13 +114,13 @@ PALIMPSEST_INSIDE void rotate_forward_rows(const RotateForward<N>& arrays, Rows 
     const float* __restrict sin = arrays.sin_NR + row * pairs;
     for (std::int64_t head = 0; head < arrays.heads; ++head) {
       const N* __restrict x = arrays.in + row * arrays.in_stride + head * width;
-      float* __restrict out = arrays.out_NHE + (row * arrays.heads + head) * width;
+      N* __restrict out = arrays.out + row * arrays.out_stride + head * width;
       if (!weight) {
 #pragma omp simd
         for (std::int64_t i = 0; i < pairs; ++i) {
           const float a = load(x[i]), b = load(x[i + pairs]);
-          out[i] = a * cos[i] - b * sin[i];
-          out[i + pairs] = a * sin[i] + b * cos[i];
+          store(out[i], a * cos[i] - b * sin[i]);
+          store(out[i + pairs], a * sin[i] + b * cos[i]);
         }
         continue;
       }
@@ -131,8 +131,8 @@ PALIMPSEST_INSIDE void rotate_forward_rows(const RotateForward<N>& arrays, Rows 
 #pragma omp simd
       for (std::int64_t i = 0; i < pairs; ++i) {
         const float a = load(x[i]) * scale * weight[i], b = load(x[i + pairs]) * scale * weight[i + pairs];
-        out[i] = a * cos[i] - b * sin[i];
-        out[i + pairs] = a * sin[i] + b * cos[i];
+        store(out[i], a * cos[i] - b * sin[i]);
+        store(out[i + pairs], a * sin[i] + b * cos[i]);
       }
     }
   }
@@ -149,7 +149,7 @@ PALIMPSEST_INSIDE void rotate_backward_rows(const RotateBackward<N>& arrays, Row
     const float* __restrict sin = arrays.sin_NR + row * pairs;
     for (std::int64_t head = 0; head < arrays.heads; ++head) {
       const N* __restrict x = arrays.in + row * arrays.in_stride + head * width;
-      const float* __restrict grad = arrays.grad_out_NHE + (row * arrays.heads + head) * width;
+      const float* __restrict grad = arrays.grad_out + row * arrays.out_stride + head * width;
       N* __restrict out = arrays.grad_in + row * arrays.in_stride + head * width;
 #pragma omp simd
       for (std::int64_t i = 0; i < pairs; ++i) {  // the rotation's transpose
@@ -200,13 +200,14 @@ template <class N>
 PALIMPSEST_INSIDE void cross_entropy_backward_rows(const CrossEntropyBackward<N>& arrays, Rows rows) {
   const std::int64_t width = arrays.width;
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-    const N* __restrict logits = arrays.logits_NC + row * width;
-    N* __restrict out = arrays.grad_logits_NC + row * width;
+    const N* logits = arrays.logits_NC + row * width;
+    N* out = arrays.grad_logits_NC + row * width;
     const float log_sum_exp = arrays.log_sum_exp_N[row], grad = arrays.grad_nll_N[row];
+    const std::int64_t target = arrays.target_N[row];
+    const float of_target = (exponential(load(logits[target]) - log_sum_exp) - 1.0f) * grad;
 #pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) store(out[i], exponential(load(logits[i]) - log_sum_exp) * grad);
-    const std::int64_t target = arrays.target_N[row];
-    store(out[target], (exponential(load(logits[target]) - log_sum_exp) - 1.0f) * grad);
+    store(out[target], of_target);
   }
 }
 

@@ -63,13 +63,13 @@ void swiglu_forward(const SwigluArrays<Bf16>& arrays, Rows rows);
 void swiglu_backward(const SwigluArrays<float>& arrays, Rows rows);
 void swiglu_backward(const SwigluArrays<Bf16>& arrays, Rows rows);
 
-// Heads of a projection, normalised (weight_E not null) and rotated, written side by side.
+// Heads of a projection, normalised (weight_E not null) and rotated, in the same number type.
 template <class N>
 struct RotateForward {
   const N* in;  // head h of row n begins at in + n * in_stride + h * width
   const float *cos_NR, *sin_NR, *weight_E;
-  float* out_NHE;
-  std::int64_t in_stride, heads, width;
+  N* out;  // head h of row n begins at out + n * out_stride + h * width
+  std::int64_t in_stride, out_stride, heads, width;
   float epsilon;
 };
 void rotate_forward(const RotateForward<float>& arrays, Rows rows);
@@ -80,10 +80,11 @@ inline constexpr std::int64_t kWidestHead = 512;
 template <class N>
 struct RotateBackward {
   const N* in;
-  const float *cos_NR, *sin_NR, *weight_E, *grad_out_NHE;
-  N* grad_in;            // laid out as `in`
-  float* grad_weight_E;  // with weight_E: this range's share
-  std::int64_t in_stride, heads, width;
+  const float *cos_NR, *sin_NR, *weight_E;
+  const float* grad_out;  // laid out as `out` was
+  N* grad_in;             // laid out as `in`
+  float* grad_weight_E;   // with weight_E: this range's share is added
+  std::int64_t in_stride, out_stride, heads, width;
   float epsilon;
 };
 void rotate_backward(const RotateBackward<float>& arrays, Rows rows);
@@ -106,7 +107,7 @@ struct CrossEntropyBackward {
   const N* logits_NC;
   const std::int64_t* target_N;
   const float *log_sum_exp_N, *grad_nll_N;
-  N* grad_logits_NC;
+  N* grad_logits_NC;  // may be the logits' own place
   std::int64_t width;
 };
 void cross_entropy_backward(const CrossEntropyBackward<float>& arrays, Rows rows);

@@ -1,5 +1,6 @@
 #include "backbone/kernels/rms_norm.h"
 
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "backbone/kernels/chunks.h"
@@ -65,6 +66,7 @@ variable_list norm_gradients(const variable_list& saved, const at::Tensor& grad_
 struct NormFunction : torch::autograd::Function<NormFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             c10::ScalarType type) {
+    RECORD_FUNCTION("palimpsest::rms_norm", {});
     const at::Tensor rows_x = x.contiguous();
     const Normed result = norm_rows(rows_x, {}, weight, type);
     context->save_for_backward({rows_x, weight, result.scale_N});
@@ -80,6 +82,7 @@ struct NormFunction : torch::autograd::Function<NormFunction> {
 struct AddNormFunction : torch::autograd::Function<AddNormFunction> {
   static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& delta,
                                const at::Tensor& weight) {
+    RECORD_FUNCTION("palimpsest::add_rms_norm", {});
     const Normed result = norm_rows(x.contiguous(), delta.contiguous(), weight, delta.scalar_type());
     context->save_for_backward({result.sum_ND, weight, result.scale_N});
     return {result.sum_ND, result.normed_ND};

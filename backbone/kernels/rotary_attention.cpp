@@ -1,9 +1,12 @@
 #include "backbone/kernels/rotary_attention.h"
 
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "backbone/kernels/attention_loops.h"
 #include "backbone/kernels/chunks.h"
 #include "backbone/kernels/rms_norm.h"
+#include "base/parallel.h"
 
 namespace palimpsest {
 
@@ -20,6 +23,13 @@ at::Tensor plain_normed_and_rotated(const at::Tensor& x_BLHE, const at::Tensor& 
   return at::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1).to(x_BLHE.scalar_type());
 }
 
+std::optional<at::Tensor> if_defined(const at::Tensor& x) {
+  return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
+}
+
+// ---- float32: our loops around ATen's blocked attention for the CPU, which wants as many key heads as query heads
+// ----
+
 // One head group (queries, or keys) on its way through the loops.
 struct HeadGroup {
   std::int64_t first, heads, width;  // first: element of a projected row where the group begins
@@ -28,21 +38,19 @@ struct HeadGroup {
 
   std::int64_t rows() const { return projected.size(0) * projected.size(1); }
 
-  // float32, whatever the type of the projection.
   at::Tensor rotated_BLHE() const {
     const at::Tensor out = at::empty({projected.size(0), projected.size(1), heads, width}, cos.options());
-    with_number(projected.scalar_type(), [&]<class N>(N) {
-      const loops::RotateForward<N> arrays{numbers<N>(projected) + first,
-                                           numbers<float>(cos),
-                                           numbers<float>(sin),
-                                           numbers<float>(weight),
-                                           mutable_numbers<float>(out),
-                                           projected.size(-1),
-                                           heads,
-                                           width,
-                                           static_cast<float>(kNormEpsilon)};
-      for_each_chunk(rows(), [&](std::int64_t, loops::Rows range) { loops::rotate_forward(arrays, range); });
-    });
+    const loops::RotateForward<float> arrays{numbers<float>(projected) + first,
+                                             numbers<float>(cos),
+                                             numbers<float>(sin),
+                                             numbers<float>(weight),
+                                             mutable_numbers<float>(out),
+                                             projected.size(-1),
+                                             heads * width,
+                                             heads,
+                                             width,
+                                             static_cast<float>(kNormEpsilon)};
+    for_each_chunk(rows(), [&](std::int64_t, loops::Rows range) { loops::rotate_forward(arrays, range); });
     return out;
   }
 
@@ -51,54 +59,48 @@ struct HeadGroup {
     const at::Tensor grad_BLHE = grad_BHLE.transpose(1, 2).contiguous();
     const at::Tensor grad_weights =
         weight.defined() ? at::zeros({num_chunks(rows()), width}, cos.options()) : at::Tensor();
-    with_number(projected.scalar_type(), [&]<class N>(N) {
-      const loops::RotateBackward<N> arrays{numbers<N>(projected) + first,
-                                            numbers<float>(cos),
-                                            numbers<float>(sin),
-                                            numbers<float>(weight),
-                                            numbers<float>(grad_BLHE),
-                                            mutable_numbers<N>(grad_projected) + first,
-                                            mutable_numbers<float>(grad_weights),
-                                            projected.size(-1),
-                                            heads,
-                                            width,
-                                            static_cast<float>(kNormEpsilon)};
-      for_each_chunk(rows(), [&](std::int64_t chunk, loops::Rows range) {
-        loops::RotateBackward<N> mine = arrays;
-        if (mine.grad_weight_E) mine.grad_weight_E += chunk * width;
-        loops::rotate_backward(mine, range);
-      });
+    const loops::RotateBackward<float> arrays{numbers<float>(projected) + first,
+                                              numbers<float>(cos),
+                                              numbers<float>(sin),
+                                              numbers<float>(weight),
+                                              numbers<float>(grad_BLHE),
+                                              mutable_numbers<float>(grad_projected) + first,
+                                              mutable_numbers<float>(grad_weights),
+                                              projected.size(-1),
+                                              heads * width,
+                                              heads,
+                                              width,
+                                              static_cast<float>(kNormEpsilon)};
+    for_each_chunk(rows(), [&](std::int64_t chunk, loops::Rows range) {
+      loops::RotateBackward<float> mine = arrays;
+      if (mine.grad_weight_E) mine.grad_weight_E += chunk * width;
+      loops::rotate_backward(mine, range);
     });
     return grad_weights.defined() ? grad_weights.sum(0) : at::Tensor();
   }
 };
 
 at::Tensor values_of(const at::Tensor& projected_BLP, std::int64_t heads, std::int64_t width) {
-  return projected_BLP.unflatten(-1, {3, heads, width}).select(2, 2).to(at::kFloat);
+  return projected_BLP.unflatten(-1, {3, heads, width}).select(2, 2);
 }
 
-std::optional<at::Tensor> if_defined(const at::Tensor& x) {
-  return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
-}
-
-// Between the loops stands ATen's blocked attention for the CPU, in float32: in bfloat16 it sets up a library call for
-// every block of every head, which costs more than the products. It wants as many key heads as query heads.
-struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
+struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& projected_BLP,
                             const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
                             const AttentionInputs& inputs) {
+    RECORD_FUNCTION("palimpsest::blocked_attention", {});
     const at::Tensor query_norm_E = query_norm.value_or(at::Tensor()), key_norm_E = key_norm.value_or(at::Tensor());
-    const at::Tensor projected = projected_BLP.contiguous();
+    const at::Tensor projected = projected_BLP.contiguous(), mask = inputs.sight.mask();
     const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
     const std::int64_t H = inputs.heads, E = projected.size(-1) / (3 * H);
     const at::Tensor query_BHLE = HeadGroup{0, H, E, projected, cos, sin, query_norm_E}.rotated_BLHE().transpose(1, 2);
     const at::Tensor key_BHLE = HeadGroup{H * E, H, E, projected, cos, sin, key_norm_E}.rotated_BLHE().transpose(1, 2);
     const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
-    const auto [mixed_BHLE, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-        query_BHLE, key_BHLE, value_BHLE, 0.0, false, if_defined(inputs.mask));
+    const auto [mixed_BHLE, log_sum_exp] =
+        at::_scaled_dot_product_flash_attention_for_cpu(query_BHLE, key_BHLE, value_BHLE, 0.0, false, if_defined(mask));
     context->save_for_backward(
-        {projected, query_norm_E, key_norm_E, cos, sin, inputs.mask, query_BHLE, key_BHLE, mixed_BHLE, log_sum_exp});
-    return mixed_BHLE.transpose(1, 2).flatten(2).to(projected.scalar_type());
+        {projected, query_norm_E, key_norm_E, cos, sin, mask, query_BHLE, key_BHLE, mixed_BHLE, log_sum_exp});
+    return mixed_BHLE.transpose(1, 2).flatten(2);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -106,7 +108,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query_BHLE = saved[6];
     const std::int64_t H = query_BHLE.size(1), E = query_BHLE.size(3);
     const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
-    const at::Tensor grad_BHLE = grads[0].to(at::kFloat).unflatten(-1, {H, E}).transpose(1, 2);
+    const at::Tensor grad_BHLE = grads[0].unflatten(-1, {H, E}).transpose(1, 2);
     const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         grad_BHLE, query_BHLE, saved[7], value_BHLE, saved[8], saved[9], 0.0, false, if_defined(saved[5]));
     const at::Tensor grad_projected = at::empty_like(projected);
@@ -114,8 +116,122 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
         HeadGroup{0, H, E, projected, cos, sin, saved[1]}.backward(grad_query, grad_projected);
     const at::Tensor key_weight =
         HeadGroup{H * E, H, E, projected, cos, sin, saved[2]}.backward(grad_key, grad_projected);
-    grad_projected.unflatten(-1, {3, H, E}).select(2, 2).copy_(grad_value.transpose(1, 2));
+    values_of(grad_projected, H, E).copy_(grad_value.transpose(1, 2));
     return {grad_projected, query_weight, key_weight, at::Tensor()};
+  }
+};
+
+// ---- bfloat16: our own loops, a group of positions and a head of keys at a time
+// --------------------------------------
+
+// The arrays of a call, and how it is cut into tasks.
+struct GroupedAttention {
+  at::Tensor projected_BLP, query_norm_E, key_norm_E, cos, sin, mixed, log_sum_exp;
+  AttentionGroups groups;
+  std::int64_t heads = 1, key_value_heads = 1;
+
+  std::int64_t width() const { return projected_BLP.size(-1) / (heads + 2 * key_value_heads); }
+  std::int64_t tasks() const { return groups.size() * key_value_heads; }
+
+  loops::AttentionArrays arrays() const {
+    return {numbers<loops::Bf16>(projected_BLP),
+            numbers<float>(cos),
+            numbers<float>(sin),
+            numbers<float>(query_norm_E),
+            numbers<float>(key_norm_E),
+            heads,
+            key_value_heads,
+            width(),
+            static_cast<float>(kNormEpsilon),
+            mutable_numbers<loops::Bf16>(mixed),
+            mutable_numbers<float>(log_sum_exp)};
+  }
+
+  // Calls act(task, group, key head, working memory).
+  template <class Function>
+  void for_each_task(const Function& act) const {
+    const auto *queries = groups.queries.const_data_ptr<std::int64_t>(),
+               *query_begin = groups.query_begin.const_data_ptr<std::int64_t>(),
+               *keys = groups.keys.const_data_ptr<std::int64_t>(),
+               *key_begin = groups.key_begin.const_data_ptr<std::int64_t>();
+    std::int64_t most_keys = 0;
+    for (std::int64_t i = 0; i < groups.size(); ++i) most_keys = std::max(most_keys, key_begin[i + 1] - key_begin[i]);
+    const std::int64_t bytes = loops::attention_scratch_bytes(most_keys, width());
+    parallel_for(0, tasks(), 1, [&](std::int64_t begin, std::int64_t end) {
+      const at::Tensor memory = at::empty({bytes}, at::kByte);  // ATen's memory begins at multiples of 64
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t i = task / key_value_heads;
+        const loops::AttentionGroup group{queries + query_begin[i], query_begin[i + 1] - query_begin[i],
+                                          keys + key_begin[i], key_begin[i + 1] - key_begin[i]};
+        act(task, group, task % key_value_heads, static_cast<std::byte*>(memory.mutable_data_ptr()));
+      }
+    });
+  }
+
+  void forward() const {
+    const loops::AttentionArrays all = arrays();
+    for_each_task([&](std::int64_t, const loops::AttentionGroup& group, std::int64_t head, std::byte* memory) {
+      loops::attention_loops().forward(all, group, head, memory);
+    });
+  }
+
+  // Of the projection and of both norms' weights.
+  variable_list backward(const at::Tensor& grad_mixed) const {
+    const bool all_written = groups.keys.numel() == groups.queries.numel();
+    const at::Tensor grad_projected = all_written ? at::empty_like(projected_BLP) : at::zeros_like(projected_BLP);
+    const auto shares = [this](const at::Tensor& norm) {  // by task, so that sums do not depend on threads
+      return norm.defined() ? at::zeros({tasks(), width()}, norm.options().requires_grad(false)) : at::Tensor();
+    };
+    const at::Tensor query_shares = shares(query_norm_E), key_shares = shares(key_norm_E);
+    const loops::AttentionArrays all = arrays();
+    for_each_task([&](std::int64_t task, const loops::AttentionGroup& group, std::int64_t head, std::byte* memory) {
+      loops::AttentionGradients gradients{numbers<loops::Bf16>(grad_mixed),
+                                          mutable_numbers<loops::Bf16>(grad_projected),
+                                          mutable_numbers<float>(query_shares), mutable_numbers<float>(key_shares)};
+      if (gradients.grad_query_norm_E) gradients.grad_query_norm_E += task * width();
+      if (gradients.grad_key_norm_E) gradients.grad_key_norm_E += task * width();
+      loops::attention_loops().backward(all, gradients, group, head, memory);
+    });
+    const auto sum = [](const at::Tensor& parts) { return parts.defined() ? parts.sum(0) : at::Tensor(); };
+    return {grad_projected, sum(query_shares), sum(key_shares)};
+  }
+};
+
+struct GroupedAttentionFunction : torch::autograd::Function<GroupedAttentionFunction> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& projected_BLP,
+                            const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
+                            const AttentionInputs& inputs) {
+    RECORD_FUNCTION("palimpsest::grouped_attention", {});
+    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), H = inputs.heads;
+    GroupedAttention call;
+    call.projected_BLP = projected_BLP.contiguous();
+    call.query_norm_E = query_norm.value_or(at::Tensor());
+    call.key_norm_E = key_norm.value_or(at::Tensor());
+    call.cos = inputs.rotation.cos_BLR.contiguous();
+    call.sin = inputs.rotation.sin_BLR.contiguous();
+    call.groups = inputs.sight.groups(B, L);
+    call.heads = H;
+    call.key_value_heads = inputs.key_value_heads;
+    call.mixed = at::empty({B, L, H * call.width()}, projected_BLP.options());
+    call.log_sum_exp = at::empty({B, L, H}, call.cos.options());
+    call.forward();
+    context->save_for_backward({call.projected_BLP, call.query_norm_E, call.key_norm_E, call.cos, call.sin, call.mixed,
+                                call.log_sum_exp, call.groups.queries, call.groups.query_begin, call.groups.keys,
+                                call.groups.key_begin});
+    context->saved_data["key_value_heads"] = inputs.key_value_heads;
+    return call.mixed;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const GroupedAttention call{saved[0],          saved[1],
+                                saved[2],          saved[3],
+                                saved[4],          saved[5],
+                                saved[6],          {saved[7], saved[8], saved[9], saved[10]},
+                                saved[6].size(-1), context->saved_data["key_value_heads"].toInt()};
+    variable_list found = call.backward(grads[0].contiguous());
+    found.emplace_back();
+    return found;
   }
 };
 
@@ -127,7 +243,8 @@ at::Tensor plain_rotary_attention(const at::Tensor& projected_BLP, const Attenti
   const at::Tensor query = plain_normed_and_rotated(heads_BLHE.slice(2, 0, H), inputs.query_norm_E, inputs.rotation);
   const at::Tensor key = plain_normed_and_rotated(heads_BLHE.slice(2, H, H + G), inputs.key_norm_E, inputs.rotation);
   const at::Tensor value = heads_BLHE.slice(2, H + G);
-  const at::Tensor mask = inputs.mask.defined() ? inputs.mask.to(query.scalar_type()) : inputs.mask;
+  at::Tensor mask = inputs.sight.mask();
+  if (mask.defined()) mask = mask.to(query.scalar_type());
   const at::Tensor mixed_BHLE = at::scaled_dot_product_attention(
       query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), if_defined(mask), /*dropout_p=*/0.0,
       /*is_causal=*/false, /*scale=*/std::nullopt, /*enable_gqa=*/H != G);
@@ -136,10 +253,13 @@ at::Tensor plain_rotary_attention(const at::Tensor& projected_BLP, const Attenti
 
 at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs) {
   const std::int64_t width = projected_BLP.size(-1) / (inputs.heads + 2 * inputs.key_value_heads);
-  if (!loops_take(projected_BLP) || inputs.heads != inputs.key_value_heads || width > loops::kWidestHead)
-    return plain_rotary_attention(projected_BLP, inputs);
-  return AttentionFunction::apply(projected_BLP, if_defined(inputs.query_norm_E), if_defined(inputs.key_norm_E),
-                                  inputs);
+  const std::optional<at::Tensor> query_norm = if_defined(inputs.query_norm_E),
+                                  key_norm = if_defined(inputs.key_norm_E);
+  if (!loops_take(projected_BLP) || width > loops::kWidestHead) return plain_rotary_attention(projected_BLP, inputs);
+  if (projected_BLP.scalar_type() == at::kBFloat16)
+    return GroupedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);
+  if (inputs.heads != inputs.key_value_heads) return plain_rotary_attention(projected_BLP, inputs);
+  return BlockedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);
 }
 
 }  // namespace palimpsest

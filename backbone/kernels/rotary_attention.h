@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "backbone/kernels/sight.h"
+
 namespace palimpsest {
 
 // The angle of each position's pairs: element i of a head turns with element i + E/2 (arXiv 2104.09864).
@@ -16,11 +18,13 @@ struct AttentionInputs {
   std::int64_t heads = 1, key_value_heads = 1;
   at::Tensor query_norm_E, key_norm_E;  // RMS-norm weights before the rotation; undefined: none
   Rotation rotation;
-  at::Tensor mask;  // what is added to the scores: 0 or -infinity, broadcast to [B,1,L,L]; undefined: nothing
+  Sight sight;
 };
 
 // Softmax attention at scale 1/sqrt(E); a query that may look at nothing gets zeros. projected_BLP holds H query, G key
-// and G value heads side by side. Norm and rotation in float32; the result [B,L,H E] in the dtype of projected_BLP.
+// and G value heads side by side. Norm, rotation and softmax in float32; the result [B,L,H E] in the dtype of
+// projected_BLP. In bfloat16 the CPU's products are ours (attention_loops.h): a document costs the square of its own
+// length, whatever else its row holds, and its result does not depend on what that is.
 at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs);
 
 // The same by ATen's own operations.

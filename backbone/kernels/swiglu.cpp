@@ -1,5 +1,6 @@
 #include "backbone/kernels/swiglu.h"
 
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "backbone/kernels/chunks.h"
@@ -13,6 +14,7 @@ using torch::autograd::variable_list;
 
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+    RECORD_FUNCTION("palimpsest::swiglu", {});
     const at::Tensor in = gate_up.contiguous();
     const std::int64_t width = in.size(-1) / 2, rows = in.numel() / (2 * width);
     std::vector<std::int64_t> sizes = in.sizes().vec();

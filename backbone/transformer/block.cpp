@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "backbone/kernels/cross_entropy.h"
+#include "backbone/kernels/recompute.h"
 #include "backbone/kernels/swiglu.h"
 
 namespace palimpsest {
@@ -44,7 +45,7 @@ Stream apply_block(const Block& block, const TransformerOptions& options, const 
   SumAndNorm before = norm_stream(stream, block.norm1_D, type);
   const at::Tensor projected_BLP = linear(before.normed_ND, block.qkv_PD, type).unflatten(0, {around.rows, -1});
   const AttentionInputs inputs{options.heads,    options.key_value_heads, block.query_norm_E,
-                               block.key_norm_E, around.rotation,         around.mask};
+                               block.key_norm_E, around.rotation,         around.sight};
   at::Tensor mixed_ND = rotary_attention(projected_BLP, inputs).flatten(0, 1);
   if (rows_M.defined()) {
     mixed_ND = pick_rows(mixed_ND, rows_M);
@@ -53,6 +54,38 @@ Stream apply_block(const Block& block, const TransformerOptions& options, const 
   const SumAndNorm between = norm_stream({before.sum_ND, linear(mixed_ND, block.out_DD, type)}, block.norm2_D, type);
   const at::Tensor hidden_NF = swiglu(linear(between.normed_ND, block.gate_up_2FD, type));
   return {between.sum_ND, linear(hidden_NF, block.down_DF, type)};
+}
+
+namespace {
+
+// Calls act with each tensor of a block that is there.
+template <class AnyBlock, class Function>
+void for_each_tensor(AnyBlock& block, const Function& act) {
+  for (auto* tensor : {&block.norm1_D, &block.qkv_PD, &block.query_norm_E, &block.key_norm_E, &block.out_DD,
+                       &block.norm2_D, &block.gate_up_2FD, &block.down_DF}) {
+    if (tensor->defined()) act(*tensor);
+  }
+}
+
+}  // namespace
+
+Stream recomputed_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
+                        const Stream& stream, const at::Tensor& rows_M) {
+  std::vector<at::Tensor> inputs{stream.x_ND};
+  if (stream.delta_ND.defined()) inputs.push_back(stream.delta_ND);
+  for_each_tensor(block, [&inputs](const at::Tensor& tensor) { inputs.push_back(tensor); });
+  const bool has_delta = stream.delta_ND.defined();
+  const auto run = [=](const std::vector<at::Tensor>& in) {
+    auto next = in.begin();
+    Stream before{*next++, {}};
+    if (has_delta) before.delta_ND = *next++;
+    Block own = block;
+    for_each_tensor(own, [&next](at::Tensor& tensor) { tensor = *next++; });
+    const Stream after = apply_block(own, options, around, before, rows_M);
+    return std::vector{after.x_ND, after.delta_ND};
+  };
+  const std::vector<at::Tensor> after = recomputed(run, inputs);
+  return {after[0], after[1]};
 }
 
 }  // namespace palimpsest

@@ -28,7 +28,7 @@ inline constexpr double kInitDeviation = 0.02;
 struct Surroundings {
   std::int64_t rows = 0;  // B
   Rotation rotation;
-  at::Tensor mask;  // undefined: none
+  Sight sight;
   c10::ScalarType compute_type = c10::ScalarType::Float;
 };
 
@@ -42,6 +42,10 @@ struct Stream {
 // rows_M defined only these rows leave: what no head will read is not computed after the attention.
 Stream apply_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
                    const Stream& stream, const at::Tensor& rows_M);
+
+// The same, its activations not kept but made again by the backward pass.
+Stream recomputed_block(const Block& block, const TransformerOptions& options, const Surroundings& around,
+                        const Stream& stream, const at::Tensor& rows_M);
 
 // The norm of the whole stream, in `type`, and the stream.
 SumAndNorm norm_stream(const Stream& stream, const at::Tensor& weight_D, c10::ScalarType type);

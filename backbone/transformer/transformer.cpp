@@ -1,8 +1,9 @@
 #include "backbone/transformer/transformer.h"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 
-#include "backbone/transformer/attention.h"
 #include "backbone/transformer/digits.h"
 
 namespace palimpsest {
@@ -17,6 +18,11 @@ std::int64_t greatest_depth(const CanvasSchema& schema) {
     greatest = std::max(greatest, role.layout.coordinates_LA.select(1, kDepth).max().item().toLong());
   }
   return greatest;
+}
+
+Sight sight_of(const TokenCanvas& canvas) {
+  if (!canvas.one_document_a_row) return {canvas.visible_BL, canvas.document_BL};
+  return canvas.visible_BL.all().item<bool>() ? Sight() : Sight(canvas.visible_BL, {});
 }
 
 // Cosines and sines of 1000 t at geometric frequencies (arXiv 2006.11239): [B,L] -> [B,L,D].
@@ -76,17 +82,19 @@ at::Tensor Transformer::embed_BLD(const NoisyCanvas& noisy) const {
 at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   rotary_.to(noisy.canvas.coordinates_BLA.device());
   if (digits_VK_.defined()) digits_VK_ = digits_VK_.to(noisy.canvas.coordinates_BLA.device());
-  const Surroundings around{noisy.canvas.rows(), rotary_.at(noisy.canvas.coordinates_BLA), attention_mask(noisy.canvas),
+  const Surroundings around{noisy.canvas.rows(), rotary_.at(noisy.canvas.coordinates_BLA), sight_of(noisy.canvas),
                             compute_type_};
   Stream stream{embed_BLD(noisy).flatten(0, 1), {}};
+  const auto num_recomputed = static_cast<std::size_t>(c10::GradMode::is_enabled() ? options_.checkpoint_layers : 0);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    stream = apply_block(blocks_[i], options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
+    const auto apply = i < num_recomputed ? recomputed_block : apply_block;
+    stream = apply(blocks_[i], options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
   }
   return norm_stream(stream, norm_D_, compute_type_).normed_ND;
 }
 
 at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) {
-  return linear(features_MD, rows_RD(head_VD_, ranges), compute_type_);
+  return linear(features_MD, head_RD(ranges), compute_type_);
 }
 
 at::Tensor Transformer::logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) {

@@ -20,6 +20,8 @@ void TransformerOptions::validate() const {
           "must divide the heads, " + std::to_string(heads));
   require(hidden >= 0, "hidden", "must not be negative");
   require(!time_conditioning || width % 2 == 0, "width", "must be even for time conditioning");
+  require(checkpoint_layers >= 0 && checkpoint_layers <= layers, "checkpoint_layers",
+          "must be between 0 and the layers, " + std::to_string(layers));
   require(rope_base > 1, "rope_base", "must be greater than 1");
 }
 

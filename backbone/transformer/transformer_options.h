@@ -22,6 +22,7 @@ struct TransformerOptions {
   std::map<std::string, std::vector<std::int64_t>> digits;
   bool time_conditioning = false;  // adds an embedding of each position's noise time
   double rope_base = 10'000.0;
+  std::int64_t checkpoint_layers = 0;  // blocks whose activations the backward pass makes again; saves memory
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -35,6 +36,8 @@ struct TransformerOptions {
     visitor("digits", self.digits, "levels of a modality's quantizer: its ids share embeddings of their digits");
     visitor("time_conditioning", self.time_conditioning, "embed each position's noise time");
     visitor("rope_base", self.rope_base, "base of the rotary frequencies");
+    visitor("checkpoint_layers", self.checkpoint_layers,
+            "blocks whose activations training makes again instead of keeping them: less memory, same gradients");
   }
   void validate() const;
 

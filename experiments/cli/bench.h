@@ -8,6 +8,9 @@ namespace palimpsest {
 // Training steps a second beside the Python reference.
 void add_bench_train(CLI::App& bench);
 
+// Each fused kernel, forward and backward, beside its plain twin.
+void add_bench_kernels(CLI::App& bench);
+
 // Sampler steps of a network with random weights, and how much of them is the network's, beside the Python references.
 void add_bench_sample(CLI::App& bench);
 

@@ -36,7 +36,7 @@ std::vector<std::string> peer_arguments(const PeerRun& run) {
                                      "--steps",   std::to_string(run.steps),
                                      "--warmup",  std::to_string(run.warmup),
                                      "--seed",    std::to_string(run.seed),
-                                     "--head",    "masked",
+                                     "--head",    run.all_rows ? "all" : "masked",
                                      "--malloc",  "keep",
                                      "--repeat",  "1"};
   if (run.compiled) arguments.emplace_back("--compile");

@@ -16,6 +16,7 @@ struct PeerRun {
   std::string dtype;  // fp32 or bf16
   std::int64_t threads = 1, steps = 10, warmup = 3, seed = 0;
   bool compiled = false;  // torch.compile of the trunk
+  bool all_rows = false;  // the head at every position, not at the masked ones alone
 };
 
 struct PeerFigures {
@@ -36,7 +37,7 @@ class PythonPeer {
   // InputError when it prints no rows.
   std::vector<PeerRow> rows(const std::vector<std::string>& arguments) const;
 
-  // Measures one training step with train_step.py: the logits of masked positions only, freed memory kept.
+  // Measures one training step with train_step.py, freed memory kept.
   PeerFigures train(const PeerRun& run) const;
 
  private:

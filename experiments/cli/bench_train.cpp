@@ -23,9 +23,9 @@ constexpr int kRoofRounds = 5;            // before every pair; the best of all 
 
 struct BenchTrainOptions {
   std::string preset = "tiny";
-  std::int64_t batch = 0;  // 0: the preset's
+  std::int64_t batch = 0, vocabulary = 0;  // 0: the preset's
   std::int64_t pairs = 3, steps = 10, warmup = 3;
-  bool alone = false, compile = false, json = false;
+  bool alone = false, compile = false, all_rows = false, json = false;
   MachineOptions machine;
 
   BenchTrainOptions() {
@@ -35,14 +35,18 @@ struct BenchTrainOptions {
   BenchPreset sizes() const {
     BenchPreset sizes = find_bench_preset(preset);
     if (batch > 0) sizes.batch = batch;
+    if (vocabulary > 0) sizes.vocabulary = vocabulary;
     return sizes;
   }
   void validate() const {
     if (batch < 0) throw InputError("command line", "--batch", "must not be negative");
+    if (vocabulary < 0) throw InputError("command line", "--vocabulary", "must not be negative");
     if (pairs < 1) throw InputError("command line", "--pairs", "must be at least 1");
     if (steps < 1) throw InputError("command line", "--steps", "must be at least 1");
     if (warmup < 0) throw InputError("command line", "--warmup", "must not be negative");
-    if (alone && compile) throw InputError("command line", "--compile", "is the reference's, which --alone leaves out");
+    if (alone && (compile || all_rows))
+      throw InputError("command line", compile ? "--compile" : "--all-rows",
+                       "is the reference's, which --alone leaves out");
     if (machine.device != "cpu")
       throw InputError("command line", "--device", "must be cpu: both sides are timed there");
   }
@@ -86,8 +90,8 @@ class OurSide {
 };
 
 struct Figures {
-  std::vector<double> ours, reference, compiled;   // tokens/s, one a round
-  std::vector<double> ratio_eager, ratio_compile;  // of the same round
+  std::vector<double> ours, reference, compiled, all_rows;  // tokens/s, one a round
+  std::vector<double> ratio_eager, ratio_compile;           // of the same round
   std::int64_t peak_bytes = 0, reference_peak_bytes = 0;
   double roof_flops = 0;
 };
@@ -103,12 +107,17 @@ PeerRun peer_run(const BenchTrainOptions& options, c10::ScalarType dtype) {
   return run;
 }
 
-void add_reference(Figures& figures, const PythonPeer& peer, PeerRun run, bool compiled_too) {
+void add_reference(Figures& figures, const PythonPeer& peer, PeerRun run, const BenchTrainOptions& options) {
   const PeerFigures eager = peer.train(run);
   figures.reference.push_back(eager.tokens_per_second);
   figures.ratio_eager.push_back(figures.ours.back() / eager.tokens_per_second);
   figures.reference_peak_bytes = std::max(figures.reference_peak_bytes, eager.peak_bytes);
-  if (!compiled_too) return;
+  if (options.all_rows) {
+    PeerRun everywhere = run;
+    everywhere.all_rows = true;
+    figures.all_rows.push_back(peer.train(everywhere).tokens_per_second);
+  }
+  if (!options.compile) return;
   run.compiled = true;
   const PeerFigures compiled = peer.train(run);
   figures.compiled.push_back(compiled.tokens_per_second);
@@ -123,7 +132,7 @@ Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPee
     figures.roof_flops = std::max(figures.roof_flops, product_flops(dtype, kRoofSize, kRoofRounds));
     figures.ours.push_back(ours.run(options.warmup, options.steps));
     figures.peak_bytes = peak_memory_bytes();
-    if (peer) add_reference(figures, *peer, peer_run(options, dtype), options.compile);
+    if (peer) add_reference(figures, *peer, peer_run(options, dtype), options);
     std::cerr << "round " << pair + 1 << " of " << options.pairs << ": " << human_count(figures.ours.back())
               << " tokens/s";
     if (peer) std::cerr << ", the reference " << human_count(figures.reference.back());
@@ -138,6 +147,7 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
               {"parameters", ours.parameters()},
               {"length", preset.length},
               {"batch", preset.batch},
+              {"vocabulary", preset.vocabulary},
               {"head", "masked"},
               {"dtype", compute_name(ours.dtype())},
               {"threads", at::get_num_threads()},
@@ -146,6 +156,7 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
   add_spread(facts, "tokens_per_second", figures.ours);
   add_spread(facts, "reference_tokens_per_second", figures.reference);
   add_spread(facts, "reference_compile_tokens_per_second", figures.compiled);
+  add_spread(facts, "reference_all_rows_tokens_per_second", figures.all_rows);
   add_spread(facts, "ratio_eager", figures.ratio_eager);
   add_spread(facts, "ratio_compile", figures.ratio_compile);
   facts["peak_bytes"] = figures.peak_bytes;
@@ -178,11 +189,15 @@ void add_bench_train(CLI::App& bench) {
       "Figures are medians over the pairs, with the lowest and highest; './run bench' sets the reference up.");
   command->add_option("--preset", options->preset, "tiny, small or base")->capture_default_str();
   command->add_option("--batch", options->batch, "rows a step, 0 for the preset's")->capture_default_str();
+  command->add_option("--vocabulary", options->vocabulary, "ids that are predicted, 0 for the preset's")
+      ->capture_default_str();
   command->add_option("--pairs", options->pairs, "how often both sides are measured, in turn")->capture_default_str();
   command->add_option("--steps", options->steps, "timed steps of a measurement")->capture_default_str();
   command->add_option("--warmup", options->warmup, "steps before them")->capture_default_str();
   command->add_flag("--alone", options->alone, "without the reference");
   command->add_flag("--compile", options->compile, "beside the compiled reference too");
+  command->add_flag("--all-rows", options->all_rows,
+                    "beside the reference with a head at every position too: what logits of masked ones alone save");
   command->add_flag("--json", options->json, "one JSON object on stdout");
   add_options(*command, options->machine);
   command->callback([options] { run_bench_train(*options); });

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/facts.h"
 #include "experiments/evaluation/scorer_data.h"
 #include "experiments/training/export.h"
 #include "experiments/training/run.h"
@@ -16,7 +17,7 @@ struct TrainCommand {
   TrainRequest request;
   std::int64_t steps = 0;
   std::string export_to, notice;
-  bool dry_run = false, json = false;
+  bool dry_run = false, profile = false, json = false;
 };
 
 void print_plan(const nlohmann::json& plan) {
@@ -24,6 +25,31 @@ void print_plan(const nlohmann::json& plan) {
             << "\nparameters  " << plan["parameters"] << "\nsteps       " << plan["steps"] << "\n";
   for (const auto& [unit, count] : plan["units_a_step"].items()) std::cout << unit << " a step  " << count << "\n";
   if (plan["flops_a_step"] > 0) std::cout << "FLOPs a step  " << plan["flops_a_step"] << "\n";
+}
+
+constexpr std::int64_t kProfiledSteps = 5;
+constexpr std::size_t kShownRows = 30;
+
+Facts profile_facts(const Profile& profile) {
+  Facts rows = Facts::array();
+  for (const ProfileRow& row : profile.rows) {
+    if (rows.size() == kShownRows) break;
+    rows.push_back({{"operation", row.name},
+                    {"calls", row.calls},
+                    {"own_ms", row.own_ms},
+                    {"own_share", row.own_share},
+                    {"allocated_mb", row.allocated_mb}});
+  }
+  return {{"steps", profile.steps},
+          {"step_ms", profile.step_ms},
+          {"peak_mb", static_cast<double>(peak_memory_bytes()) / (1 << 20)},
+          {"operations", rows}};
+}
+
+void run_profile(const TrainCommand& command, const TaskMakers& makers) {
+  print_facts(profile_facts(profile_recipe(command.request, makers, kProfiledSteps)), command.json);
+  std::cerr << (run_directory(command.request) / "profile" / "trace.json").string()
+            << ": open it in ui.perfetto.dev or chrome://tracing\n";
 }
 
 void run_train(TrainCommand& command, bool seed_given) {
@@ -40,6 +66,7 @@ void run_train(TrainCommand& command, bool seed_given) {
     }
     return;
   }
+  if (command.profile) return run_profile(command, makers);
   catch_interrupts();
   const std::filesystem::path run = train_recipe(command.request, makers);
   const std::string notice = command.notice.empty() ? "" : read_file(command.notice);
@@ -64,6 +91,8 @@ void add_train_command(CLI::App& program) {
   app->add_option("--export", command->export_to, "afterwards write what ships (average in bf16, tokenizers) there");
   app->add_option("--notice", command->notice, "file with the licences of the data, copied as NOTICE into the export");
   app->add_flag("--dry-run", command->dry_run, "print the resolved recipe, parameters and FLOPs a step; write nothing");
+  app->add_flag("--profile", command->profile,
+                "train nothing: take a few steps, print where their time and memory went, write a trace of them");
   app->add_flag("--json", command->json, "print what was done as JSON");
   add_options(*app, command->request.machine);
   app->callback([command, app] { run_train(*command, app->count("--seed") > 0); });

@@ -195,6 +195,16 @@ nlohmann::json run_summary(const fs::path& run) {
   return summary;
 }
 
+Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, std::int64_t steps) {
+  const Recipe recipe = load_training_recipe(request);
+  const Machine machine = resolve_machine(request.machine);
+  const TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
+  const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
+  const fs::path directory = run_directory(request) / "profile";
+  fs::create_directories(directory);
+  return profile_training(*task, task_request.training, machine.dtype, steps, directory / "trace.json");
+}
+
 nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers) {
   const Recipe recipe = load_training_recipe(request);
   const auto training = recipe_options<TrainingOptions>(recipe, "training");

@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "base/recipe.h"
 #include "experiments/training/options.h"
+#include "experiments/training/profile.h"
 #include "experiments/training/task_factory.h"
 
 namespace palimpsest {
@@ -36,6 +37,10 @@ std::filesystem::path train_recipe(const TrainRequest& request, const TaskMakers
 
 // State of a run's newest checkpoint, and where both are.
 nlohmann::json run_summary(const std::filesystem::path& run);
+
+// Where the time and memory of a recipe's steps go; the trace is written to profile/trace.json in the run's directory.
+// Steps begin at fresh weights; of the run nothing else is written.
+Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, std::int64_t steps);
 
 // What --dry-run tells: resolved recipe, parameters, units and FLOPs a step.
 nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers);

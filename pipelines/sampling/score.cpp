@@ -1,11 +1,10 @@
 #include "pipelines/sampling/score.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <set>
 
 #include "backbone/kernels/distribution_loops.h"
+#include "base/parallel.h"
 
 namespace palimpsest {
 
@@ -89,7 +88,7 @@ std::vector<double> scores(UnmaskKind kind, const StepView& view, const std::vec
     return -static_cast<double>(ranks_N[static_cast<std::size_t>(spot.column - view.schema.role_begin(spot.role))]);
   };
   std::vector<double> result(spots.size());
-  at::parallel_for(0, static_cast<std::int64_t>(spots.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(spots.size()), 16, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) result[i] = score(i);
   });
   return result;

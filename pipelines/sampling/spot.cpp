@@ -1,10 +1,9 @@
 #include "pipelines/sampling/spot.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <set>
 
+#include "base/parallel.h"
 #include "pipelines/sampling/draw.h"
 
 namespace palimpsest {
@@ -87,7 +86,7 @@ std::vector<Write> draw_writes(const StepView& view, const std::vector<Spot>& at
   const auto draws = role_draws(view, options);
   const HeldIds repeated = repeated_ids(view, at, draws);
   std::vector<Write> writes(at.size());
-  at::parallel_for(0, static_cast<std::int64_t>(at.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(at.size()), 16, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const Spot& spot = at[i];
       const auto held = repeated.find({spot.row, spot.role});

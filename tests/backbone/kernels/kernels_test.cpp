@@ -84,8 +84,9 @@ TEST_P(RotaryAttention, IsItsPlainTwin) {
   std::vector<at::Tensor> leaves{projected};
   if (normed) leaves.insert(leaves.end(), {inputs.query_norm_E = leaf("q", {E}), inputs.key_norm_E = leaf("k", {E})});
   if (masked) {
-    inputs.mask = at::zeros({B, 1, L, L});
-    inputs.mask.slice(3, 50, 60).fill_(-std::numeric_limits<float>::infinity());
+    const at::Tensor visible = at::ones({B, L}, at::kBool);
+    visible.slice(1, 50, 60).fill_(false);
+    inputs.sight = {visible, {}};
   }
   expect_same(
       leaves, [&] { return std::vector{rotary_attention(projected, inputs)}; },
@@ -98,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(All, RotaryAttention,
 
 TEST(RotaryAttention, AQueryThatMayLookAtNothingGetsZeros) {
   const at::Tensor projected = leaf("projected", {1, 8, 3 * 8}), angle = at::zeros({1, 8, 4});
-  const at::Tensor nothing = at::full({1, 1, 8, 8}, -std::numeric_limits<float>::infinity());
+  const Sight nothing(at::zeros({1, 8}, at::kBool), {});
   const at::Tensor mixed = rotary_attention(projected, {1, 1, {}, {}, {angle.cos(), angle.sin()}, nothing});
   EXPECT_EQ(mixed.abs().sum().item<double>(), 0.0);
   mixed.sum().backward();
@@ -111,6 +112,26 @@ TEST(CrossEntropy, IsItsPlainTwin) {
   expect_same(
       {logits}, [&] { return std::vector{cross_entropy(logits * 5, targets)}; },
       [&] { return std::vector{plain_cross_entropy(logits * 5, targets)}; });
+}
+
+TEST(LinearCrossEntropy, IsItsPlainTwin) {
+  const at::Tensor features = leaf("features", {70, 24}), head = leaf("head", {61, 24});
+  const at::Tensor targets = at::arange(70, at::kLong).remainder(61), none = at::empty({0}, at::kLong);
+  expect_same(
+      {features, head}, [&] { return std::vector{linear_cross_entropy(features, head, targets)}; },
+      [&] { return std::vector{plain_linear_cross_entropy(features, head, targets)}; });
+  expect_same(
+      {features, head}, [&] { return std::vector{linear_cross_entropy(features.slice(0, 0, 0), head, none)}; },
+      [&] { return std::vector{plain_linear_cross_entropy(features.slice(0, 0, 0), head, none)}; });
+}
+
+TEST(LinearCrossEntropy, InPiecesIsItsPlainTwin) {
+  const std::int64_t M = kRowsOfLogits + 7;  // the last piece is shorter
+  const at::Tensor features = leaf("features", {M, 24}), head = leaf("head", {61, 24});
+  const at::Tensor targets = at::arange(M, at::kLong) * 97 % 61;
+  const auto whole = [&] { return std::vector{plain_linear_cross_entropy(features, head, targets)}; };
+  expect_same(
+      {features, head}, [&] { return std::vector{linear_cross_entropy(features, head, targets, 0)}; }, whole);
 }
 
 TEST(CrossEntropy, HoldsForHugeLogits) {

@@ -65,6 +65,24 @@ TEST(Transformer, LogitsAtChosenRowsAreThoseOfAllRows) {
   EXPECT_TRUE(test::close(some, select_ranges(all.index_select(0, rows), ranges, 1), at::kFloat));
 }
 
+TEST(Transformer, RecomputedLayersGiveTheSameBits) {
+  std::vector<std::vector<at::Tensor>> found;
+  for (const std::int64_t layers : {0, 1, 2}) {
+    TransformerOptions options = small_options();
+    options.checkpoint_layers = layers;
+    Setting setting(options);
+    setting.net.set_compute_type(at::kBFloat16);
+    const at::Tensor rows = at::tensor({5, 0, 40}, at::kLong), logits = setting.net.logits_MV(setting.noisy, rows);
+    logits.to(at::kFloat).square().sum().backward();
+    found.push_back({logits.detach()});
+    for (const auto& [name, parameter] : setting.net.parameters().items()) found.back().push_back(parameter.grad());
+  }
+  for (std::size_t i = 0; i < found[0].size(); ++i) {
+    EXPECT_TRUE(found[1][i].equal(found[0][i])) << i;
+    EXPECT_TRUE(found[2][i].equal(found[0][i])) << i;
+  }
+}
+
 NoisyCanvas permuted(const NoisyCanvas& noisy, const at::Tensor& order) {
   NoisyCanvas result = noisy;
   for (at::Tensor* x :

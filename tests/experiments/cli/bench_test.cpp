@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 
 #include "experiments/cli/bench_peer.h"
 #include "experiments/cli/bench_task.h"
@@ -128,6 +129,8 @@ TEST(BenchPeer, IsAskedForTheSameWork) {
       " --head masked --malloc keep --repeat 1");
   run.compiled = true;
   EXPECT_EQ(peer_arguments(run).back(), "--compile");
+  run.all_rows = true;
+  EXPECT_THAT(peer_arguments(run), testing::Not(testing::Contains("masked")));
 }
 
 TEST(BenchPeer, ItsRowsAreReadBetweenItsComments) {
@@ -195,6 +198,20 @@ TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
   }
 }
 
+TEST_F(BenchCommand, SetsEachKernelBesideItsTwin) {
+  const CommandOutcome outcome = run_palimpsest(
+      scratch, "bench kernels --preset tiny --repeats 1 --documents 3 --threads 1 --dtype fp32 --json", kTree);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::set<std::string> names;
+  for (const Facts& row : Facts::parse(outcome.out).at("kernels")) {
+    names.insert(row.at("kernel").get<std::string>());
+    EXPECT_GT(row.at("fused_ms").get<double>(), 0);
+    EXPECT_GT(row.at("ratio").get<double>(), 0);
+  }
+  EXPECT_EQ(names, std::set<std::string>({"add_rms_norm", "swiglu", "rotary_attention", "rotary_attention_3_documents",
+                                          "linear_cross_entropy"}));
+}
+
 TEST_F(BenchCommand, RefusesWrongInput) {
   const auto expect = [this](const std::string& arguments, int code, const std::string& message) {
     const CommandOutcome outcome = run_palimpsest(scratch, "bench " + arguments, kTree);
@@ -207,6 +224,9 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("train --pairs 0", 2, "--pairs: must be at least 1");
   expect("train --device cuda", 2, "--device: must be cpu");
   expect("train --alone --compile", 2, "--compile: is the reference's");
+  expect("train --alone --all-rows", 2, "--all-rows: is the reference's");
+  expect("train --vocabulary -3", 2, "--vocabulary: must not be negative");
+  expect("kernels --documents 0", 2, "--documents: must be at least 1");
   expect("train --batch 1 --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32", 1, "ended with status 3");
   expect("sample --alone --samplers confidense", 2, "unknown sampler 'confidense'; did you mean 'confidence'?");
   expect("sample --alone --given 0", 2, "--guided: needs something given");

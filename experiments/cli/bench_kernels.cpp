@@ -1,0 +1,172 @@
+// palimpsest bench kernels: each fused kernel, forward and backward, beside the same by ATen's own operations.
+//
+// Shapes: N positions, D width, H heads, E head width, F hidden width, R ids, M masked positions.
+#include <ATen/Parallel.h>
+
+#include <functional>
+
+#include "backbone/kernels/cross_entropy.h"
+#include "backbone/kernels/rms_norm.h"
+#include "backbone/kernels/rotary_attention.h"
+#include "backbone/kernels/swiglu.h"
+#include "base/errors.h"
+#include "base/interrupt.h"
+#include "base/machine.h"
+#include "base/random.h"
+#include "experiments/cli/bench.h"
+#include "experiments/cli/bench_preset.h"
+#include "experiments/cli/commands.h"
+#include "experiments/cli/measure.h"
+
+namespace palimpsest {
+
+namespace {
+
+struct BenchKernelsOptions {
+  std::string preset = "tiny";
+  std::int64_t repeats = 10, documents = 4;
+  bool json = false;
+  MachineOptions machine;
+
+  BenchKernelsOptions() {
+    machine.device = "cpu";
+    machine.dtype = ComputeType::kBf16;
+  }
+  void validate() const {
+    if (repeats < 1) throw InputError("command line", "--repeats", "must be at least 1");
+    if (documents < 1) throw InputError("command line", "--documents", "must be at least 1");
+    if (machine.device != "cpu") throw InputError("command line", "--device", "must be cpu: its kernels are timed");
+  }
+};
+
+// A kernel and its plain twin over the same leaves.
+struct TimedKernel {
+  std::string name;
+  std::vector<at::Tensor> leaves;
+  std::function<at::Tensor()> fused, plain;
+  double flops = 0;  // of both passes, where they are products; else 0
+};
+
+// What kernels are fed with: numbers of the preset's shapes.
+class KernelInputs {
+ public:
+  KernelInputs(const BenchPreset& preset, c10::ScalarType type, std::int64_t documents)
+      : preset_(preset), type_(type), documents_(documents) {}
+
+  std::vector<TimedKernel> all() const { return {norm(), gated(), attention(1), attention(documents_), head()}; }
+
+ private:
+  std::int64_t positions() const { return preset_.batch * preset_.length; }
+  at::Tensor leaf(const char* name, at::IntArrayRef sizes, c10::ScalarType type) const {
+    return normal(RandomKey::root(0).fold(name), sizes).to(type).requires_grad_(true);
+  }
+
+  TimedKernel norm() const {
+    const std::int64_t N = positions(), D = preset_.width;
+    const at::Tensor x = leaf("x", {N, D}, at::kFloat), delta = leaf("delta", {N, D}, type_),
+                     weight = leaf("weight", {D}, at::kFloat);
+    const c10::ScalarType type = type_;
+    return {"add_rms_norm",
+            {x, delta, weight},
+            [=] { return add_rms_norm(x, delta, weight, type).normed_ND; },
+            [=] { return plain_rms_norm(x + delta, weight).to(type); }};
+  }
+
+  TimedKernel gated() const {
+    const at::Tensor x = leaf("gate_up", {positions(), 2 * bench_transformer(preset_).hidden_width()}, type_);
+    return {"swiglu", {x}, [=] { return swiglu(x); }, [=] { return plain_swiglu(x); }};
+  }
+
+  // So many documents of equal length in a row.
+  TimedKernel attention(std::int64_t documents) const {
+    const std::int64_t B = preset_.batch, L = preset_.length, H = preset_.heads, E = preset_.width / H;
+    const at::Tensor projected = leaf("projected", {B, L, 3 * H * E}, type_),
+                     angle = normal(RandomKey::root(0).fold("angle"), {B, L, E / 2});
+    AttentionInputs inputs{H, H, leaf("q", {E}, at::kFloat), leaf("k", {E}, at::kFloat), {angle.cos(), angle.sin()},
+                           {}};
+    if (documents > 1) {
+      const at::Tensor document_BL =
+          at::arange(L, at::kLong).mul(documents).div(L, "floor").expand({B, L}).contiguous();
+      inputs.sight = {at::ones({B, L}, at::kBool), document_BL};
+    }
+    return {documents == 1 ? "rotary_attention" : "rotary_attention_" + std::to_string(documents) + "_documents",
+            {projected, inputs.query_norm_E, inputs.key_norm_E},
+            [=] { return rotary_attention(projected, inputs); },
+            [=] { return plain_rotary_attention(projected, inputs); },
+            12.0 * static_cast<double>(B * L * L * H * E) / static_cast<double>(documents)};
+  }
+
+  TimedKernel head() const {
+    const std::int64_t M = positions() / 2, D = preset_.width, R = preset_.vocabulary;
+    const at::Tensor features = leaf("features", {M, D}, type_), weight = leaf("head", {R, D}, at::kFloat),
+                     targets = at::arange(M, at::kLong).remainder(R);
+    return {"linear_cross_entropy",
+            {features, weight},
+            [=] { return linear_cross_entropy(features, weight, targets); },
+            [=] { return plain_linear_cross_entropy(features, weight, targets); },
+            6.0 * static_cast<double>(M * D * R)};
+  }
+
+  BenchPreset preset_;
+  c10::ScalarType type_;
+  std::int64_t documents_;
+};
+
+// Milliseconds of both passes, by the median.
+double milliseconds(const std::vector<at::Tensor>& leaves, const std::function<at::Tensor()>& run,
+                    std::int64_t repeats) {
+  constexpr std::int64_t kWarmUp = 2;
+  const at::Tensor grad = at::ones_like(run());
+  std::vector<double> laps;
+  for (std::int64_t i = 0; i < kWarmUp + repeats; ++i) {
+    stop_if_interrupted();
+    for (const at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
+    const Stopwatch watch;
+    run().backward(grad);
+    if (i >= kWarmUp) laps.push_back(1e3 * watch.seconds());
+  }
+  return spread_of(laps).median;
+}
+
+Facts kernel_row(const TimedKernel& kernel, std::int64_t repeats) {
+  const double fused = milliseconds(kernel.leaves, kernel.fused, repeats),
+               plain = milliseconds(kernel.leaves, kernel.plain, repeats);
+  return {{"kernel", kernel.name},
+          {"fused_ms", fused},
+          {"plain_ms", plain},
+          {"ratio", plain / fused},
+          {"gflops", kernel.flops > 0 ? Facts(kernel.flops / fused / 1e6) : Facts()}};
+}
+
+void run_bench_kernels(const BenchKernelsOptions& options) {
+  options.validate();
+  const BenchPreset& preset = find_bench_preset(options.preset);
+  catch_interrupts();
+  const Machine machine = resolve_machine(options.machine);
+  const double roof = product_flops(machine.dtype, 2048, 10);
+  Facts rows = Facts::array();
+  for (const TimedKernel& kernel : KernelInputs(preset, machine.dtype, options.documents).all())
+    rows.push_back(kernel_row(kernel, options.repeats));
+  print_facts({{"preset", preset.name},
+               {"dtype", compute_name(machine.dtype)},
+               {"threads", at::get_num_threads()},
+               {"roof_gflops", roof / 1e9},
+               {"kernels", rows}},
+              options.json);
+}
+
+}  // namespace
+
+void add_bench_kernels(CLI::App& bench) {
+  auto options = std::make_shared<BenchKernelsOptions>();
+  CLI::App* command = bench.add_subcommand("kernels", "each fused kernel, forward and backward, beside its plain twin");
+  command->footer("Example:\n  palimpsest bench kernels --preset small --documents 8 --json");
+  command->add_option("--preset", options->preset, "sizes: tiny, small or base")->capture_default_str();
+  command->add_option("--repeats", options->repeats, "timed rounds of each")->capture_default_str();
+  command->add_option("--documents", options->documents, "documents of a packed row")->capture_default_str();
+  command->add_flag("--json", options->json, "one JSON object on stdout");
+  add_options(*command, options->machine);
+  command->callback([options] { run_bench_kernels(*options); });
+}
+
+}  // namespace palimpsest

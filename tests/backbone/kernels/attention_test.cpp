@@ -1,0 +1,158 @@
+// Attention by our own loops in bfloat16: the plain twin in float32, documents that share a row, both sets of loops.
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include "backbone/kernels/attention_loops.h"
+#include "backbone/kernels/rotary_attention.h"
+#include "base/random.h"
+#include "tests/support/tolerance.h"
+
+namespace palimpsest {
+namespace {
+
+// Shapes: B rows, L positions, H query heads, G key heads, E head width.
+struct AttentionCase {
+  std::int64_t B = 2, L = 90, H = 4, G = 4, E = 20;
+  bool normed = true;
+  Sight sight = {};
+
+  at::Tensor drawn(const char* name, at::IntArrayRef sizes) const {
+    return normal(RandomKey::root(31).fold(name), sizes);
+  }
+  at::Tensor projected() const { return drawn("projected", {B, L, (H + 2 * G) * E}).to(at::kBFloat16); }
+  AttentionInputs inputs() const {
+    const at::Tensor angle = drawn("angle", {B, L, E / 2});
+    AttentionInputs inputs{H, G, {}, {}, {angle.cos(), angle.sin()}, sight};
+    if (normed) inputs.query_norm_E = drawn("q", {E}).requires_grad_(true);
+    if (normed) inputs.key_norm_E = drawn("k", {E}).requires_grad_(true);
+    return inputs;
+  }
+};
+
+// Result and gradients (projection, norms) under one random gradient of the result.
+std::vector<at::Tensor> attend(const AttentionCase& where, bool fused) {
+  const at::Tensor projected = where.projected().requires_grad_(true);
+  const AttentionInputs inputs = where.inputs();
+  const at::Tensor mixed =
+      fused ? rotary_attention(projected, inputs) : plain_rotary_attention(projected.to(at::kFloat), inputs);
+  (mixed * where.drawn("outer", mixed.sizes())).sum().backward();
+  std::vector<at::Tensor> all{mixed.detach().to(at::kFloat), projected.grad().to(at::kFloat)};
+  if (where.normed) all.insert(all.end(), {inputs.query_norm_E.grad(), inputs.key_norm_E.grad()});
+  return all;
+}
+
+void expect_plain_twin(const AttentionCase& where) {
+  const std::vector<at::Tensor> fused = attend(where, true), plain = attend(where, false);
+  for (std::size_t i = 0; i < fused.size(); ++i) {
+    const double size = plain[i].abs().max().item<double>() + 0.05;  // one key alone has no gradient of its scores
+    EXPECT_TRUE(test::close(fused[i] / size, plain[i] / size, at::kBFloat16))
+        << "tensor " << i << ", greatest difference " << ((fused[i] - plain[i]).abs().max() / size).item<double>();
+  }
+}
+
+Sight some_hidden(std::int64_t B, std::int64_t L) {
+  const at::Tensor visible = at::ones({B, L}, at::kBool);
+  visible.slice(1, L / 2, L / 2 + 7).fill_(false);
+  return {visible, {}};
+}
+
+// Three documents a row, one in two pieces, and padding that nobody sees.
+Sight packed(std::int64_t B, std::int64_t L) {
+  at::Tensor document = at::arange(L, at::kLong).mul(4).div(L, "floor").expand({B, L}).contiguous();
+  document.masked_fill_(document.eq(2), 0);
+  document.slice(1, L - 9).fill_(-1);
+  return {document.ge(0), document};
+}
+
+TEST(AttentionInBfloat16, IsItsPlainTwin) {
+  for (const std::int64_t L : {1, 5, 64, 131}) expect_plain_twin({.L = L});
+  for (const std::int64_t E : {4, 32, 64, 80}) expect_plain_twin({.L = 70, .H = 2, .G = 2, .E = E});
+  expect_plain_twin({.normed = false});
+}
+
+TEST(AttentionInBfloat16, SharesKeyHeads) {
+  expect_plain_twin({.H = 6, .G = 2});
+  expect_plain_twin({.H = 4, .G = 1, .sight = some_hidden(2, 90)});
+}
+
+TEST(AttentionInBfloat16, SeesWhatItMay) {
+  expect_plain_twin({.sight = some_hidden(2, 90)});
+  expect_plain_twin({.sight = packed(2, 90)});
+}
+
+TEST(AttentionInBfloat16, ADocumentAloneHasTheBitsOfADocumentAmongOthers) {
+  AttentionCase together{.B = 1, .L = 96};
+  const at::Tensor document = at::cat({at::zeros({40}, at::kLong), at::ones({56}, at::kLong)}).unsqueeze(0);
+  together.sight = {document.ge(0), document};
+  const at::NoGradGuard no_grad;
+  AttentionInputs inputs = together.inputs();
+  const at::Tensor projected = together.projected(), mixed = rotary_attention(projected, inputs);
+  inputs.sight = {};
+  inputs.rotation = {inputs.rotation.cos_BLR.slice(1, 40), inputs.rotation.sin_BLR.slice(1, 40)};
+  EXPECT_TRUE(rotary_attention(projected.slice(1, 40), inputs).equal(mixed.slice(1, 40)));
+}
+
+TEST(AttentionInBfloat16, HoldsForHugeScores) {
+  AttentionCase where{.B = 1, .L = 8, .H = 1, .G = 1, .E = 8, .normed = false};
+  const at::Tensor projected = (where.projected() * 300).requires_grad_(true);
+  const at::Tensor mixed = rotary_attention(projected, where.inputs());
+  mixed.sum().backward();
+  EXPECT_TRUE(mixed.isfinite().all().item<bool>());
+  EXPECT_TRUE(projected.grad().isfinite().all().item<bool>());
+}
+
+// One head of one group, forward and backward, by either set of loops.
+struct LoopResult {
+  at::Tensor mixed, grad_projected;
+};
+LoopResult by_loops(const loops::AttentionLoops& chosen, const AttentionCase& where) {
+  const std::int64_t N = where.B * where.L, E = where.E;
+  const at::Tensor projected = where.projected(), cos = where.inputs().rotation.cos_BLR.contiguous(),
+                   sin = where.inputs().rotation.sin_BLR.contiguous(), positions = at::arange(N, at::kLong),
+                   outer = where.drawn("outer", {N, E}).to(at::kBFloat16), log_sum = at::zeros({N}),
+                   memory = at::empty({loops::attention_scratch_bytes(N, E)}, at::kByte);
+  LoopResult result{at::zeros({N, E}, at::kBFloat16), at::zeros_like(projected)};
+  const auto numbers = [](const at::Tensor& x) { return static_cast<loops::Bf16*>(x.data_ptr()); };
+  const loops::AttentionArrays arrays{
+      numbers(projected),    cos.data_ptr<float>(),    sin.data_ptr<float>(), nullptr, nullptr, 1, 1, E, 1e-6f,
+      numbers(result.mixed), log_sum.data_ptr<float>()};
+  const auto* list = positions.const_data_ptr<std::int64_t>();
+  const loops::AttentionGroup group{list, N, list, N};
+  auto* space = static_cast<std::byte*>(memory.data_ptr());
+  chosen.forward(arrays, group, 0, space);
+  chosen.backward(arrays, {numbers(outer), numbers(result.grad_projected), nullptr, nullptr}, group, 0, space);
+  return result;
+}
+
+TEST(AttentionLoops, OfAvx512AreThePortableOnes) {
+  const loops::AttentionLoops* fast = loops::avx512_attention_loops();
+  if (!fast) GTEST_SKIP() << "this processor has no products of bfloat16";
+  for (const std::int64_t L : {3, 70, 200}) {
+    const AttentionCase where{.B = 1, .L = L, .H = 1, .G = 1, .E = 36, .normed = false};
+    const LoopResult a = by_loops(*fast, where), b = by_loops(loops::portable_attention_loops(), where);
+    EXPECT_TRUE(test::close(a.mixed, b.mixed, at::kBFloat16));
+    EXPECT_TRUE(test::close(a.grad_projected, b.grad_projected, at::kBFloat16));
+  }
+}
+
+TEST(Sight, GroupsHoldEveryPositionOnceAndKeysThatAreVisible) {
+  const Sight sight = packed(2, 40);
+  const AttentionGroups groups = sight.groups(2, 40);
+  EXPECT_EQ(groups.size(), 2 * 4);  // padding is a group of its own, without keys
+  EXPECT_TRUE(std::get<0>(groups.queries.sort()).equal(at::arange(80, at::kLong)));
+  EXPECT_EQ(groups.keys.numel(), 2 * (40 - 9));
+  const at::Tensor mask = sight.mask();
+  for (std::int64_t i = 0; i < groups.size(); ++i) {
+    const auto cut = [&](const at::Tensor& list, const at::Tensor& begin) {
+      return list.slice(0, begin[i].item<std::int64_t>(), begin[i + 1].item<std::int64_t>());
+    };
+    const at::Tensor queries = cut(groups.queries, groups.query_begin), keys = cut(groups.keys, groups.key_begin);
+    const std::int64_t row = queries[0].item<std::int64_t>() / 40;
+    const at::Tensor seen = mask[row][0].index_select(0, queries.remainder(40)).eq(0);
+    EXPECT_EQ(seen.sum().item<std::int64_t>(), queries.numel() * keys.numel());
+    EXPECT_TRUE(seen.index_select(1, keys.remainder(40)).all().item<bool>());
+  }
+}
+
+}  // namespace
+}  // namespace palimpsest

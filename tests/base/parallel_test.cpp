@@ -1,0 +1,53 @@
+#include "base/parallel.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+namespace palimpsest {
+namespace {
+
+// Two threads while it lives.
+struct TwoThreads {
+  int before = at::get_num_threads();
+  TwoThreads() { at::set_num_threads(2); }
+  ~TwoThreads() { at::set_num_threads(before); }
+};
+
+TEST(ParallelFor, CoversEverythingOnceInParts) {
+  const TwoThreads two;
+  std::vector<int> seen(1000);
+  std::atomic<int> calls = 0;
+  parallel_for(0, 1000, 10, [&](std::int64_t begin, std::int64_t end) {
+    ++calls;
+    for (std::int64_t i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
+  });
+  EXPECT_EQ(calls, 2);  // one call would mean that this was built without OpenMP
+  EXPECT_EQ(seen, std::vector<int>(1000, 1));
+}
+
+TEST(ParallelFor, IsOneCallForLittleWorkAndInsideAnother) {
+  const TwoThreads two;
+  std::atomic<int> calls = 0;
+  parallel_for(0, 5, 10, [&](std::int64_t, std::int64_t) { ++calls; });
+  EXPECT_EQ(calls, 1);
+  parallel_for(0, 2, 1, [&](std::int64_t, std::int64_t) {
+    parallel_for(0, 100, 1, [&](std::int64_t, std::int64_t) { ++calls; });
+  });
+  EXPECT_EQ(calls, 3);
+  parallel_for(3, 3, 1, [&](std::int64_t, std::int64_t) { ++calls; });
+  EXPECT_EQ(calls, 3);
+}
+
+TEST(ParallelFor, HandsExceptionsOn) {
+  const TwoThreads two;
+  const auto fail = [](std::int64_t begin, std::int64_t) {
+    if (begin > 0) throw std::runtime_error("second part");
+  };
+  EXPECT_THROW(parallel_for(0, 100, 1, fail), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace palimpsest
