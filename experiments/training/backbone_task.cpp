@@ -111,6 +111,7 @@ BackboneTask::BackboneTask(const TaskRequest& request)
       diffusion_(recipe_options<DiffusionOptions>(request.recipe, "diffusion")),
       data_(recipe_options<TokenDataOptions>(request.recipe, "data")),
       machine_(request.machine),
+      peers_(request.peers),
       key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
   if (diffusion_.complementary && training_.batch % 2 != 0) {
     throw InputError(request.recipe.file, "training.batch",
@@ -202,33 +203,72 @@ std::map<std::string, double> BackboneTask::noised_positions(const Batch& batch)
   return counts;
 }
 
-DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t step) {
-  if (training_.micro_batches == 1) return diffusion_;
-  if (whole_batch_.step != step) {
-    const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    const StepView& view = view_at(step);
-    whole_batch_ = {step, noised_positions(batch(*view.samples, view.schema,
-                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_))};
+std::map<std::string, double> BackboneTask::sum_over_peers(const std::map<std::string, double>& own) const {
+  std::map<std::string, double> sums;
+  for (const std::string& text : peers_->gather(nlohmann::json(own).dump())) {
+    for (const auto& [name, value] : nlohmann::json::parse(text).items()) sums[name] += value.get<double>();
   }
+  return sums;
+}
+
+// Counted where each process's part of the batch is made anyway, and added up.
+const std::map<std::string, double>& BackboneTask::noised_in_step(std::int64_t step) {
+  if (whole_batch_.step != step) {
+    const std::int64_t share = training_.batch / peers_->size();
+    const std::vector<std::int64_t> indices = consecutive(step * training_.batch + peers_->rank() * share, share);
+    const StepView& view = view_at(step);
+    const Batch own = batch(*view.samples, view.schema, {key_.fold("noise"), indices, training_.batch}, diffusion_);
+    whole_batch_ = {step, sum_over_peers(noised_positions(own))};
+  }
+  return whole_batch_.noised;
+}
+
+DiffusionOptions BackboneTask::micro_options(const std::map<std::string, double>& here,
+                                             const std::map<std::string, double>& whole) const {
   DiffusionOptions options = diffusion_;
-  const std::map<std::string, double> here = noised_positions(part);
   const bool together = diffusion_.normalisation == LossNormalisation::kPerToken;
-  for (const auto& [modality, all] : whole_batch_.noised) {
+  for (const auto& [modality, all] : whole) {
     const double count = together ? total(here) : here.at(modality);
-    const double of = together ? total(whole_batch_.noised) : all;
+    const double of = together ? total(whole) : all;
     const double factor = of > 0 ? static_cast<double>(training_.micro_batches) * count / of : 0.0;
     options.weights[modality] = factor * diffusion_.weight_of(modality);
   }
   return options;
 }
 
-LossReport BackboneTask::loss(const StepPosition& position) {
+std::vector<std::int64_t> BackboneTask::indices_of(const StepPosition& position) const {
   const std::int64_t share = training_.batch / training_.micro_batches;
-  const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
+  return consecutive(position.step * training_.batch + position.micro_batch * share, share);
+}
+
+MicroBatchContent BackboneTask::content(const StepPosition& position) const {
+  const StepView& view = view_at(position.step);
+  const std::vector<std::int64_t> indices = indices_of(position);
+  const Batch part = batch(*view.samples, view.schema, {key_.fold("noise"), indices, training_.batch}, diffusion_);
+  MicroBatchContent content{{{"clean_tokens_BL", part.clean.tokens_BL},
+                             {"noisy_tokens_BL", part.noisy.canvas.tokens_BL},
+                             {"t_BL", part.noisy.t_BL}},
+                            {}};
+  for (const std::int64_t index : indices) {
+    const Mixture::Place place = view.samples->place(diffusion_.sample_of(index));
+    content.samples.push_back(view.samples->part(place.part).set->key(place.row));
+  }
+  return content;
+}
+
+LossReport BackboneTask::loss(const StepPosition& position) {
   const StepView& view = view_at(position.step);
   const Batch part =
-      batch(*view.samples, view.schema, {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
-  const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
+      batch(*view.samples, view.schema, {key_.fold("noise"), indices_of(position), training_.batch}, diffusion_);
+  if (training_.micro_batches == 1) {
+    const DiffusionLoss result = diffuse(part, diffusion_);
+    return {result.loss, result.nats};
+  }
+  const std::map<std::string, double> here = noised_positions(part), &whole = noised_in_step(position.step);
+  DiffusionLoss result = diffuse(part, micro_options(here, whole));
+  for (auto& [modality, nats] : result.nats) {  // so that their mean over the parts is the whole batch's figure
+    nats *= static_cast<double>(training_.micro_batches) * here.at(modality) / whole.at(modality);
+  }
   return {result.loss, result.nats};
 }
 
@@ -237,9 +277,11 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
   const RandomKey noise = RandomKey::root(0).fold("validation noise");  // the same whatever the run's seed
   const DiffusionOptions plain = diffusion_.for_validation();
   std::map<std::string, double> figures, positions;
+  std::int64_t parts = 0;  // dealt out to the processes in turn
   for (const auto& [split, mixture] : held_out_) {
     const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
     for (std::int64_t begin = 0; begin < count; begin += share) {
+      if (parts++ % peers_->size() != peers_->rank()) continue;
       const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
       const Batch part = batch(*mixture, schema_, {noise, indices, count}, plain);
       const DiffusionLoss result = diffuse(part, plain);
@@ -249,6 +291,10 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
         positions[split + "/" + modality] += weights.at(modality);
       }
     }
+  }
+  if (!peers_->alone()) {
+    figures = sum_over_peers(figures);
+    positions = sum_over_peers(positions);
   }
   for (auto& [name, value] : figures) value /= positions[name];
   return figures;

@@ -85,6 +85,8 @@ class BackboneTask : public TrainingTask {
   // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches
   // changes neither.
   LossReport loss(const StepPosition& position) override;
+  // Ids before and after the noise, noise times, and the keys of the rows.
+  MicroBatchContent content(const StepPosition& position) const override;
   // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a
   // token.
   std::map<std::string, double> validate(std::int64_t step) override;
@@ -104,6 +106,7 @@ class BackboneTask : public TrainingTask {
   std::vector<StepView> make_views(const std::map<std::string, std::string>& fingerprints) const;
   const StepView& view_at(std::int64_t step) const;
   double mean_length() const;  // positions of a row, over the steps' role sets
+  std::vector<std::int64_t> indices_of(const StepPosition& position) const;  // in the global order
   // A batch's rows with their noise, on the CPU.
   struct Batch {
     TokenCanvas clean;
@@ -114,13 +117,17 @@ class BackboneTask : public TrainingTask {
   DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
   // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
   // although each has another number of noised positions.
-  DiffusionOptions micro_options(const Batch& part, std::int64_t step);
+  DiffusionOptions micro_options(const std::map<std::string, double>& here,
+                                 const std::map<std::string, double>& whole) const;
   std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
+  const std::map<std::string, double>& noised_in_step(std::int64_t step);    // of all processes
+  std::map<std::string, double> sum_over_peers(const std::map<std::string, double>& own) const;
 
   TrainingOptions training_;
   DiffusionOptions diffusion_;
   TokenDataOptions data_;
   Machine machine_;
+  std::shared_ptr<Peers> peers_;
   RandomKey key_;
   std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
   CanvasSchema schema_;

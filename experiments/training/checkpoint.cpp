@@ -78,8 +78,14 @@ nlohmann::json to_json(const TrainingState& state) {
 
 TrainingState training_state(const nlohmann::json& json, const std::string& file) {
   try {
-    TrainingState state{json.at("step"),    json.at("updates"), json.at("skipped"),   json.at("seconds"),
-                        json.at("compute"), json.at("window"),  json.at("validation")};
+    TrainingState state;
+    json.at("step").get_to(state.step);
+    json.at("updates").get_to(state.updates);
+    json.at("skipped").get_to(state.skipped);
+    json.at("seconds").get_to(state.seconds);
+    json.at("compute").get_to(state.compute);
+    state.window = json.at("window");
+    state.validation = json.at("validation");
     state.validated_step = json.value("validated_step", std::int64_t{-1});
     if (json.contains("best") && json["best"].is_number()) state.best = json["best"].get<double>();
     return state;

@@ -113,7 +113,7 @@ std::map<std::string, double> Exchange::sum(const std::map<std::string, double>&
     peers_.sum(sums);
     if (sums[0].item<double>() == 0) break;
     for (const std::string& text : peers_.gather(nlohmann::json(names).dump())) {
-      for (const std::string& name : nlohmann::json::parse(text)) names.insert(name);
+      for (const auto& name : nlohmann::json::parse(text)) names.insert(name.get<std::string>());
     }
     names_.assign(names.begin(), names.end());
   }

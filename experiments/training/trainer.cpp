@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/safetensors.h"
 #include "experiments/training/learning_rate.h"
 
 namespace palimpsest {
@@ -168,11 +169,38 @@ void Trainer::after_step(const StepReport& report) {
     skipped_in_a_row_ = 0;
   } else {
     ++state_.skipped;
-    TORCH_CHECK(++skipped_in_a_row_ < options_.give_up_after, "training: loss or gradient was not finite for ",
-                options_.give_up_after, " steps in a row; a smaller learning rate may help");
+    if (++skipped_in_a_row_ >= options_.give_up_after) give_up();
   }
   ++state_.step;
   if (due(options_.log_every) || finished()) log_window();
+}
+
+// Each process writes the parts of the batch that it had.
+void Trainer::give_up() {
+  constexpr std::size_t kNamedSamples = 8;
+  Peers& peers = *place_.peers;
+  const std::filesystem::path folder = place_.directory / "rejected" / ("step-" + std::to_string(state_.step));
+  std::filesystem::create_directories(folder);
+  nlohmann::json samples = nlohmann::json::array();
+  for (std::int64_t i = 0; i < options_.micro_batches; ++i) {
+    const std::int64_t part = peers.rank() * options_.micro_batches + i;
+    const MicroBatchContent content = task_.content({state_.step, part});
+    write_safetensors(folder / ("part-" + std::to_string(part) + ".safetensors"), {content.tensors, {}});
+    for (const std::string& key : content.samples) samples.push_back(key);
+  }
+  nlohmann::json all = nlohmann::json::array();
+  for (const std::string& text : peers.gather(samples.dump())) {
+    for (const auto& key : nlohmann::json::parse(text)) all.push_back(key);
+  }
+  if (!peers.first()) throw SaidElsewhere(1);
+  write_file_atomically(folder / "samples.json",
+                        nlohmann::json{{"step", state_.step}, {"samples", all}}.dump(1) + "\n");
+  std::string named;
+  for (std::size_t i = 0; i < std::min(kNamedSamples, all.size()); ++i) named += " " + all[i].get<std::string>();
+  if (all.size() > kNamedSamples) named += " ...";
+  throw Hopeless("training: loss or gradient was not finite for " + std::to_string(options_.give_up_after) +
+                 " steps in a row; the last batch is in " + folder.string() + (named.empty() ? "" : ", of" + named) +
+                 "; a smaller learning rate may help (--accept-changes)");
 }
 
 void Trainer::log_window() {

@@ -34,6 +34,12 @@ StepReport training_step(TrainingTask& task, Optimizer& optimizer, const Trainin
 StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
                          std::int64_t position);  // alone
 
+// Training that cannot go on: nothing was finite for too long. The last batch is saved, and the message names it.
+class Hopeless : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // Where a run is written, and what it must write down.
 struct RunPlace {
   std::filesystem::path directory;
@@ -48,7 +54,7 @@ class Trainer {
   // Of several processes each has a trainer, and all of them the same state; the first one writes.
   Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace place);
 
-  // Trains to options.steps. Throws Interrupted after saving when a signal came; c10::Error when
+  // Trains to options.steps. Throws Interrupted after saving when a signal came; Hopeless when
   // options.give_up_after steps in a row had no finite gradient. A finished run returns at once.
   TrainingState train();
 
@@ -61,6 +67,7 @@ class Trainer {
   void resume(const std::filesystem::path& checkpoint);
   void open_logs();
   void after_step(const StepReport& report);
+  [[noreturn]] void give_up();
   void log_window();
   bool validate();  // is it the best so far?
   bool note_best(const std::map<std::string, double>& figures);
