@@ -67,6 +67,16 @@ void ParameterSet::load(const std::map<std::string, at::Tensor>& values, const s
   for (const auto& [name, parameter] : items_) parameter.copy_(values.at(name));
 }
 
+ParameterSet ParameterSet::some(const std::vector<std::string>& names) const {
+  ParameterSet chosen;
+  for (const std::string& name : names) {
+    const auto item = std::find_if(items_.begin(), items_.end(), [&](const auto& one) { return one.first == name; });
+    TORCH_CHECK(item != items_.end(), "ParameterSet::some: there is no ", name);
+    chosen.items_.push_back(*item);
+  }
+  return chosen;
+}
+
 void ParameterSet::to(c10::Device device) {
   const at::NoGradGuard no_grad;
   for (auto& [name, parameter] : items_) parameter.set_data(parameter.to(device));

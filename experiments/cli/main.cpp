@@ -1,6 +1,7 @@
 // palimpsest: the command line.
 #include <iostream>
 
+#include "base/distributed.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -41,6 +42,8 @@ int main(int argc, char** argv) {
   } catch (const palimpsest::InputError& error) {
     std::cerr << "palimpsest: " << error.what() << "\n";
     return kWrongInput;
+  } catch (const palimpsest::SaidElsewhere& other) {
+    return other.exit_code();
   } catch (const palimpsest::Interrupted&) {
     std::cerr << "palimpsest: interrupted\n";
     return kInterrupted;

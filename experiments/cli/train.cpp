@@ -7,6 +7,7 @@
 #include "experiments/cli/facts.h"
 #include "experiments/evaluation/scorer_data.h"
 #include "experiments/training/export.h"
+#include "experiments/training/launch.h"
 #include "experiments/training/run.h"
 
 namespace palimpsest {
@@ -15,7 +16,7 @@ namespace {
 
 struct TrainCommand {
   TrainRequest request;
-  std::int64_t steps = 0;
+  std::int64_t steps = 0, processes = 1;
   std::string export_to, notice;
   bool dry_run = false, profile = false, json = false;
 };
@@ -67,8 +68,13 @@ void run_train(TrainCommand& command, bool seed_given) {
     return;
   }
   if (command.profile) return run_profile(command, makers);
+  if (command.processes > 1 && !is_started_rank()) {
+    load_training_recipe(command.request);  // what is wrong with it is said once
+    throw SaidElsewhere(run_processes(command.processes));
+  }
   catch_interrupts();
   const std::filesystem::path run = train_recipe(command.request, makers);
+  if (rank_place_from_environment().rank > 0) return;
   const std::string notice = command.notice.empty() ? "" : read_file(command.notice);
   if (!command.export_to.empty()) export_run(run, command.export_to, notice);
   if (command.json) std::cout << run_summary(run).dump(1) << "\n";
@@ -93,6 +99,14 @@ void add_train_command(CLI::App& program) {
   app->add_flag("--dry-run", command->dry_run, "print the resolved recipe, parameters and FLOPs a step; write nothing");
   app->add_flag("--profile", command->profile,
                 "train nothing: take a few steps, print where their time and memory went, write a trace of them");
+  app->add_flag("--accept-changes", command->request.accept_changes,
+                "go on with a recipe that differs from the run's own (steps, rates, data, but not the net)");
+  app->add_option("--processes", command->processes,
+                  "train in N processes on this machine; between machines: torchrun --no-python, see docs/training.md")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--join-seconds", command->request.join_seconds,
+                  "how long the processes wait for each other at the start")
+      ->check(CLI::PositiveNumber);
   app->add_flag("--json", command->json, "print what was done as JSON");
   add_options(*app, command->request.machine);
   app->callback([command, app] { run_train(*command, app->count("--seed") > 0); });

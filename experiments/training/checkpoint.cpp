@@ -47,6 +47,21 @@ nlohmann::json file_hashes(const fs::path& directory) {
   return hashes;
 }
 
+void write_tensors_and_state(const fs::path& folder, const CheckpointContent& content) {
+  write_safetensors(folder / "model.safetensors", {content.model, {{"format", "pt"}}});
+  write_safetensors(folder / "ema.safetensors", {content.average, {{"format", "pt"}}});
+  failpoint("checkpoint.middle");
+  write_safetensors(folder / "optimizer.safetensors", {content.optimizer, {{"format", "pt"}}});
+  write_file_atomically(folder / "recipe.toml", content.recipe);
+  nlohmann::json state = to_json(content.state);
+  state["files"] = file_hashes(folder);
+  write_file_atomically(folder / "state.json", state.dump(1) + "\n");
+}
+
+std::int64_t step_of(const fs::path& checkpoint) {
+  return std::stoll(checkpoint.filename().string().substr(kStepPrefix.size()));
+}
+
 }  // namespace
 
 nlohmann::json to_json(const TrainingState& state) {
@@ -56,13 +71,24 @@ nlohmann::json to_json(const TrainingState& state) {
           {"seconds", state.seconds},
           {"compute", state.compute},
           {"window", state.window},
-          {"validation", state.validation}};
+          {"validation", state.validation},
+          {"validated_step", state.validated_step},
+          {"best", state.best ? nlohmann::json(*state.best) : nlohmann::json()}};
 }
 
 TrainingState training_state(const nlohmann::json& json, const std::string& file) {
   try {
-    return {json.at("step"),    json.at("updates"), json.at("skipped"),   json.at("seconds"),
-            json.at("compute"), json.at("window"),  json.at("validation")};
+    TrainingState state;
+    json.at("step").get_to(state.step);
+    json.at("updates").get_to(state.updates);
+    json.at("skipped").get_to(state.skipped);
+    json.at("seconds").get_to(state.seconds);
+    json.at("compute").get_to(state.compute);
+    state.window = json.at("window");
+    state.validation = json.at("validation");
+    state.validated_step = json.value("validated_step", std::int64_t{-1});
+    if (json.contains("best") && json["best"].is_number()) state.best = json["best"].get<double>();
+    return state;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(file, "", error.what());
   }
@@ -74,24 +100,21 @@ fs::path checkpoint_path(const fs::path& run, std::int64_t step) {
   return run / "checkpoints" / (std::string(kStepPrefix) + zeros + digits);
 }
 
-void write_checkpoint(const fs::path& run, const CheckpointContent& content) {
+void write_checkpoint(const fs::path& run, CheckpointContent content) { begin_checkpoint(run, std::move(content))(); }
+
+std::function<void()> begin_checkpoint(const fs::path& run, CheckpointContent content) {
   const fs::path path = checkpoint_path(run, content.state.step);
-  if (fs::exists(path) && checkpoint_damage(path).empty()) return;
+  if (fs::exists(path) && checkpoint_damage(path).empty()) return [] {};
   fs::create_directories(path.parent_path());
-  AtomicDirectory directory(path);
+  const auto directory = std::make_shared<AtomicDirectory>(path);
   failpoint("checkpoint.begin");
-  write_safetensors(directory.working() / "model.safetensors", {content.model, {{"format", "pt"}}});
-  write_safetensors(directory.working() / "ema.safetensors", {content.average, {{"format", "pt"}}});
-  failpoint("checkpoint.middle");
-  write_safetensors(directory.working() / "optimizer.safetensors", {content.optimizer, {{"format", "pt"}}});
-  write_file_atomically(directory.working() / "recipe.toml", content.recipe);
-  if (content.save_extras) content.save_extras(directory.working());
-  nlohmann::json state = to_json(content.state);
-  state["files"] = file_hashes(directory.working());
-  write_file_atomically(directory.working() / "state.json", state.dump(1) + "\n");
-  failpoint("checkpoint.before_commit");
-  directory.commit();
-  failpoint("checkpoint.after_commit");
+  if (content.save_extras) content.save_extras(directory->working());
+  return [directory, content = std::move(content)] {
+    write_tensors_and_state(directory->working(), content);
+    failpoint("checkpoint.before_commit");
+    directory->commit();
+    failpoint("checkpoint.after_commit");
+  };
 }
 
 std::string checkpoint_damage(const fs::path& checkpoint) {
@@ -131,9 +154,31 @@ TrainingState read_checkpoint_state(const fs::path& checkpoint) {
   return training_state(nlohmann::json::parse(read_file(path)), path.string());
 }
 
-void prune_checkpoints(const fs::path& run, std::int64_t keep) {
+std::optional<std::int64_t> best_checkpoint(const fs::path& run, const KeepPolicy& policy) {
+  std::optional<std::int64_t> best;
+  double best_figure = 0;
+  for (const fs::path& path : checkpoints_of(run)) {
+    if (!fs::exists(path / "state.json")) continue;
+    const TrainingState state = read_checkpoint_state(path);
+    if (state.validated_step != state.step || !state.validation.contains(policy.best_by)) continue;
+    const double figure = state.validation[policy.best_by].get<double>();
+    const bool better = policy.highest ? figure > best_figure : figure < best_figure;
+    if (!best || better) {
+      best = state.step;
+      best_figure = figure;
+    }
+  }
+  return best;
+}
+
+void prune_checkpoints(const fs::path& run, const KeepPolicy& policy) {
   const std::vector<fs::path> paths = checkpoints_of(run);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < paths.size(); ++i) fs::remove_all(paths[i]);
+  const std::optional<std::int64_t> best = best_checkpoint(run, policy);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(policy.newest) < paths.size(); ++i) {
+    const std::int64_t step = step_of(paths[i]);
+    const bool for_ever = policy.every > 0 && step % policy.every == 0;
+    if (!for_ever && step != best) fs::remove_all(paths[i]);
+  }
 }
 
 }  // namespace palimpsest

@@ -21,6 +21,8 @@ struct TrainingState {
   std::string compute;                               // number type of the matrix products, which a resumed run keeps
   nlohmann::json window = nlohmann::json::object();  // sums since the log's last line
   nlohmann::json validation = nlohmann::json::object();  // figures of the last validation
+  std::int64_t validated_step = -1;                      // and when it was
+  std::optional<double> best;                            // best value so far of the figure that the recipe names
   bool operator==(const TrainingState&) const = default;
 };
 nlohmann::json to_json(const TrainingState& state);
@@ -40,7 +42,11 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& run, std::int
 
 // Writes model, ema and optimizer.safetensors, recipe.toml, extras, and last state.json with every file's hash; renames
 // the whole into place. An existing whole checkpoint of the step is left as it is.
-void write_checkpoint(const std::filesystem::path& run, const CheckpointContent& content);
+void write_checkpoint(const std::filesystem::path& run, CheckpointContent content);
+
+// The same in two parts: the extras, which need the net as it is now, are written at once; what is returned writes the
+// rest, from any thread. A checkpoint whose second part is never called does not exist.
+std::function<void()> begin_checkpoint(const std::filesystem::path& run, CheckpointContent content);
 
 // The newest checkpoint whose files agree with its state.json; damaged and half-written ones are passed over (named on
 // stderr).
@@ -54,7 +60,18 @@ CheckpointContent read_checkpoint(const std::filesystem::path& checkpoint);
 
 TrainingState read_checkpoint_state(const std::filesystem::path& checkpoint);
 
-// Removes all but the newest `keep`.
-void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);
+// Which checkpoints stay.
+struct KeepPolicy {
+  std::int64_t newest = 2;
+  std::int64_t every = 0;  // steps whose multiples stay for ever; 0: none
+  std::string best_by;     // validation figure whose best stays; "": none
+  bool highest = false;    // is the best the highest?
+};
+
+// The step whose own validation has the best figure, among a run's checkpoints.
+std::optional<std::int64_t> best_checkpoint(const std::filesystem::path& run, const KeepPolicy& policy);
+
+// Removes those that the policy does not keep.
+void prune_checkpoints(const std::filesystem::path& run, const KeepPolicy& policy);
 
 }  // namespace palimpsest

@@ -28,6 +28,8 @@ void TrainingOptions::validate() const {
   require(ema >= 0 && ema < 1, "ema", "must be in [0, 1)");
   require(checkpoint_every >= 1, "checkpoint_every", "must be at least 1");
   require(keep >= 1, "keep", "must be at least 1");
+  require(keep_every >= 0, "keep_every", "must not be negative");
+  require(give_up_after >= 1, "give_up_after", "must be at least 1");
   require(validate_every >= 0, "validate_every", "must not be negative");
   require(log_every >= 1, "log_every", "must be at least 1");
   require(seed >= 0, "seed", "must not be negative");

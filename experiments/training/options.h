@@ -16,10 +16,15 @@ constexpr auto enum_names(DecayKind) {
                     std::pair{DecayKind::kWarmupStableDecay, "wsd"}};
 }
 
+enum class BestKind { kLowest, kHighest };
+constexpr auto enum_names(BestKind) {
+  return std::array{std::pair{BestKind::kLowest, "lowest"}, std::pair{BestKind::kHighest, "highest"}};
+}
+
 struct TrainingOptions {
   std::int64_t steps = 1000;
   std::int64_t batch = 32;         // samples a step, over all micro-batches
-  std::int64_t micro_batches = 1;  // divides batch; more of them need less memory
+  std::int64_t micro_batches = 1;  // of each process; more of them need less memory
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   double learning_rate = 1e-3;       // AdamW's, at its highest
   double muon_learning_rate = 0.02;  // Muon's, at its highest; updates have unit spectral scale
@@ -37,6 +42,11 @@ struct TrainingOptions {
       0.999;  // memory of the parameter average, which validation and shipping use; 0: the parameters themselves
   std::int64_t checkpoint_every = 500;  // steps
   std::int64_t keep = 2;                // newest checkpoints kept
+  std::int64_t keep_every = 0;          // steps whose checkpoints are kept for ever; 0: none
+  std::string keep_best;                // validation figure whose best checkpoint is kept; "": none
+  BestKind best = BestKind::kLowest;    // losses are better when lower, psnr and accuracies when higher
+  std::int64_t give_up_after = 100;     // steps in a row without a finite gradient
+  bool shard_optimizer = true;          // several processes: each keeps a part of the optimizer's state
   std::int64_t validate_every = 500;    // steps; 0: only at the end
   std::int64_t log_every = 10;          // steps between lines of log.jsonl
   std::int64_t seed = 0;                // of initial values, data order and noise
@@ -46,7 +56,8 @@ struct TrainingOptions {
   static void visit(Self& self, Visitor& visitor) {
     visitor("steps", self.steps, "optimizer steps in all");
     visitor("batch", self.batch, "samples a step");
-    visitor("micro_batches", self.micro_batches, "parts a batch is cut into, to save memory");
+    visitor("micro_batches", self.micro_batches,
+            "parts that each process cuts its share of a batch into, to save memory");
     visitor("optimizer", self.optimizer, "adamw, or muon for hidden matrices with adamw for the rest");
     visitor("learning_rate", self.learning_rate, "highest learning rate of adamw");
     visitor("muon_learning_rate", self.muon_learning_rate, "highest learning rate of muon");
@@ -63,6 +74,11 @@ struct TrainingOptions {
     visitor("ema", self.ema, "memory of the parameter average, 0 for the parameters themselves");
     visitor("checkpoint_every", self.checkpoint_every, "steps between checkpoints");
     visitor("keep", self.keep, "newest checkpoints kept");
+    visitor("keep_every", self.keep_every, "steps whose checkpoints are kept for ever, 0 for none");
+    visitor("keep_best", self.keep_best, "validation figure (SPLIT/NAME) whose best checkpoint is saved and kept");
+    visitor("best", self.best, "lowest or highest: which value of keep_best is the best");
+    visitor("give_up_after", self.give_up_after, "steps in a row without a finite gradient that end the run");
+    visitor("shard_optimizer", self.shard_optimizer, "several processes: each keeps a part of the optimizer's state");
     visitor("validate_every", self.validate_every, "steps between validations, 0 for only the last step");
     visitor("log_every", self.log_every, "steps between lines of the log");
     visitor("seed", self.seed, "seed of initial values, data order and noise");

@@ -1,5 +1,7 @@
 #include "experiments/training/run.h"
 
+#include <ATen/Context.h>
+
 #include <cmath>
 #include <iostream>
 #include <sstream>
@@ -7,7 +9,11 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "base/safetensors.h"
+#include "experiments/training/agreement.h"
+#include "experiments/training/out_of_memory.h"
+#include "experiments/training/recipe_changes.h"
 #include "experiments/training/trainer.h"
 #include "pipelines/model.h"
 
@@ -22,26 +28,6 @@ const std::vector<std::string>& known_tables() {
                                                "backbone", "diffusion", "training",   "sampler",   "evaluation",
                                                "scorer",   "pictures",  "prepare"};
   return kNames;
-}
-
-std::string value_text(const toml::node& node) {
-  std::ostringstream out;
-  node.visit([&out](const auto& value) { out << value; });
-  return out.str();
-}
-
-// Dotted key -> value of every leaf.
-std::map<std::string, std::string> flatten(const toml::table& table, const std::string& prefix = "") {
-  std::map<std::string, std::string> flat;
-  for (const auto& [name, node] : table) {
-    const std::string key = prefix + std::string(name.str());
-    if (node.is_table()) {
-      flat.merge(flatten(*node.as_table(), key + "."));
-    } else {
-      flat[key] = value_text(node);
-    }
-  }
-  return flat;
 }
 
 // A recipe's NAME may lie under train/, tokenizers/ or (scorers) evaluate/; "tokenizers/NAME" says where.
@@ -72,15 +58,6 @@ std::optional<toml::table> stored_recipe(const fs::path& directory) {
   }
 }
 
-void refuse_differences(const fs::path& directory, const toml::table& stored, const toml::table& asked) {
-  const std::vector<std::string> differences = recipe_differences(stored, asked);
-  if (differences.empty()) return;
-  std::string list = differences.front();
-  for (std::size_t i = 1; i < differences.size(); ++i) list += "; " + differences[i];
-  throw InputError((directory / "recipe.toml").string(), "",
-                   "the run was begun with another recipe (" + list + "); choose another --run, or remove this one");
-}
-
 // The number type a run was begun with, when it has a checkpoint and the person leaves the choice open.
 void keep_compute_type(const fs::path& directory, const MachineOptions& asked, Machine& machine) {
   const auto checkpoint = newest_checkpoint(directory);
@@ -109,14 +86,69 @@ std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& ma
   const Speed speed = measure_speed(*task, options, task_request.machine.dtype, kProbeSteps);
   const double every = options.validate_every > 0 ? static_cast<double>(options.validate_every) : 1e30;
   const double left = seconds - speed.seconds_a_validation;
-  const auto steps = static_cast<std::int64_t>(left / (speed.seconds_a_step + speed.seconds_a_validation / every));
-  std::cerr << 1.0 / speed.seconds_a_step << " steps a second: " << steps << " steps fit\n";
+  const auto fitting = static_cast<std::int64_t>(left / (speed.seconds_a_step + speed.seconds_a_validation / every));
+  const std::int64_t steps = std::stoll(task_request.peers->gather(std::to_string(fitting)).front());
+  if (task_request.peers->first()) {
+    std::cerr << 1.0 / speed.seconds_a_step << " steps a second: " << steps << " steps fit\n";
+  }
   if (steps <= options.warmup_steps) {
     throw InputError("command line", "--fit-seconds",
                      "too short: " + std::to_string(steps) + " steps fit, and " + std::to_string(options.warmup_steps) +
                          " are warm-up");
   }
   return steps;
+}
+
+// On a machine with several GPUs each process takes its own.
+MachineOptions machine_of_rank(MachineOptions options, const RankPlace& place) {
+  if (place.size > 1 && (options.device == "cuda" || (options.device == "auto" && at::globalContext().hasCUDA()))) {
+    options.device = "cuda:" + std::to_string(place.local_rank);
+  }
+  return options;
+}
+
+// The task of one of several processes sees the batch cut into the parts of all of them.
+TaskRequest request_of_rank(const Recipe& recipe, const Machine& machine, const std::shared_ptr<Peers>& peers) {
+  TaskRequest request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+  TrainingOptions& training = request.training;
+  training.micro_batches *= peers->size();
+  if (training.batch % training.micro_batches != 0) {
+    if (!peers->first()) throw SaidElsewhere(2);
+    throw InputError(recipe.file, "training.batch",
+                     "must be divisible by processes times micro_batches (" + std::to_string(training.micro_batches) +
+                         "), got " + std::to_string(training.batch));
+  }
+  return request;
+}
+
+void make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) throw IoError(directory.string(), "", "cannot make the directory: " + error.message());
+}
+
+std::int64_t steps_of_run(const fs::path& directory) {
+  const auto checkpoint = newest_checkpoint(directory);
+  return checkpoint ? read_checkpoint_state(*checkpoint).step : 0;
+}
+
+void train_task(TrainingTask& task, const TrainingOptions& options, const RunPlace& place) {
+  std::optional<Trainer> trainer;
+  with_memory_advice("the optimizer", options, [&] { trainer.emplace(task, options, place); });
+  const double begin = place.peers->bytes_sent();
+  const std::int64_t first_step = trainer->state().step;
+  with_memory_advice("a step of training", options, [&] { trainer->train(); });
+  const double steps = static_cast<double>(trainer->state().step - first_step);
+  if (place.peers->first()) {
+    std::cerr << place.directory.string() << ": " << trainer->state().step << " steps done; "
+              << trainer->writer().saves() << " checkpoints held training up for "
+              << trainer->writer().stalled_seconds() << " s\n";
+    if (!place.peers->alone()) {
+      std::cerr << "each of " << place.peers->size() << " processes sent "
+                << human_count((place.peers->bytes_sent() - begin) / steps) << " bytes a step\n";
+    }
+  }
+  place.peers->barrier();  // the store stays until all are done
 }
 
 }  // namespace
@@ -139,45 +171,40 @@ fs::path run_directory(const TrainRequest& request) {
   return is_path ? fs::path(name) : fs::path("runs") / name;
 }
 
-std::vector<std::string> recipe_differences(const toml::table& there, const toml::table& here) {
-  const std::map<std::string, std::string> old_values = flatten(there), new_values = flatten(here);
-  std::vector<std::string> differences;
-  for (const auto& [key, value] : old_values) {
-    const auto found = new_values.find(key);
-    const std::string now = found == new_values.end() ? "absent" : found->second;
-    if (now != value) differences.push_back(key + ": " + value + " there, " + now + " here");
-  }
-  for (const auto& [key, value] : new_values) {
-    if (!old_values.count(key)) differences.push_back(key + ": absent there, " + value + " here");
-  }
-  return differences;
-}
-
 fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   Recipe recipe = load_training_recipe(request);
   const fs::path directory = run_directory(request);
   const std::optional<toml::table> stored = stored_recipe(directory);
-  Machine machine = resolve_machine(request.machine);
-  TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
+  const RankPlace place = rank_place_from_environment();
+  Machine machine = resolve_machine(machine_of_rank(request.machine, place));
+  const auto patience = std::chrono::milliseconds(std::llround(request.join_seconds * 1000));
+  const auto peers = std::make_shared<Peers>(place, patience);
   if (request.fit_seconds > 0) {  // a run keeps the steps that were fixed when it began
     const auto fixed = stored ? (*stored)["training"]["steps"].value<std::int64_t>() : std::nullopt;
-    set_steps(recipe, fixed ? *fixed : fitting_steps(task_request, makers, request.fit_seconds));
+    const TaskRequest probe{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+    set_steps(recipe, fixed ? *fixed : fitting_steps(probe, makers, request.fit_seconds));
   }
-  if (stored) refuse_differences(directory, *stored, recipe.table);
+  const bool changed = stored && settle_changes(directory, *stored, recipe.table, request.accept_changes);
   if (is_finished(directory, recipe)) {
-    std::cerr << directory.string() << ": all steps were done before; nothing to do\n";
+    if (peers->first()) std::cerr << directory.string() << ": all steps were done before; nothing to do\n";
     return directory;
   }
   keep_compute_type(directory, request.machine, machine);
-  task_request = {recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
-  const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
+  check_agreement(*peers, recipe.table, c10::toString(machine.dtype), directory);
+  const TaskRequest task_request = request_of_rank(recipe, machine, peers);
+  std::unique_ptr<TrainingTask> task;
+  with_memory_advice("making the net", task_request.training, [&] { task = make_task(makers, task_request); });
   const std::string& beginning = task_request.training.start_from;
   if (!beginning.empty() && !newest_checkpoint(directory)) start_from(beginning, *task);
-  fs::create_directories(directory);  // not before the task: a recipe that it refuses begins no run
-  if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
-  Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
-  trainer.train();
-  std::cerr << directory.string() << ": " << trainer.state().step << " steps done\n";
+  const std::int64_t steps_done = steps_of_run(directory);
+  peers->barrier();  // nothing is written before all have read what is there
+  if (peers->first()) {
+    make_directory(directory);  // not before the task: a recipe that it refuses begins no run
+    if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
+    if (changed) replace_recipe(directory, recipe.table, steps_done);
+  }
+  train_task(*task, recipe_options<TrainingOptions>(recipe, "training"),
+             {directory, to_text(recipe.table), machine.dtype, peers});
   return directory;
 }
 

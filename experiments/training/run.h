@@ -18,7 +18,9 @@ struct TrainRequest {
   std::string run;                     // NAME under runs/, or a path; "": the recipe's name
   std::vector<std::string> overrides;  // table.key=value
   MachineOptions machine;
-  double fit_seconds = 0.0;  // fix training.steps so that training takes about so long; 0: as the recipe says
+  double join_seconds = 300;    // how long the processes of a group wait for each other at the start
+  bool accept_changes = false;  // a run goes on with a recipe that differs from its own
+  double fit_seconds = 0.0;     // fix training.steps so that training takes about so long; 0: as the recipe says
 };
 
 // A recipe read for training: every table known, [training] with all its defaults written out.
@@ -27,12 +29,9 @@ Recipe load_training_recipe(const TrainRequest& request);
 // Where a request's run lies.
 std::filesystem::path run_directory(const TrainRequest& request);
 
-// Keys that differ between two tables, dotted, each with both values: "training.batch: 16 there, 32 here". Empty: the
-// same.
-std::vector<std::string> recipe_differences(const toml::table& there, const toml::table& here);
-
 // Trains, resuming what the run directory holds. InputError when the run was begun with another recipe (naming the
-// keys). Returns the run's directory.
+// keys) and changes are not accepted. One of several processes when torchrun's variables say so. Returns the run's
+// directory.
 std::filesystem::path train_recipe(const TrainRequest& request, const TaskMakers& makers);
 
 // State of a run's newest checkpoint, and where both are.

@@ -13,12 +13,18 @@
 
 namespace palimpsest {
 
-// Where training stands: global step (from 0) and micro-batch within it. A task is a pure function of this: its data
-// and noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what an undisturbed one would
-// have.
+// Where training stands: global step (from 0) and micro-batch within it, of those of all processes. A task is a pure
+// function of this: its data and noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what
+// an undisturbed one would have.
 struct StepPosition {
   std::int64_t step = 0;
   std::int64_t micro_batch = 0;
+};
+
+// What a micro-batch is made of, for people to look at when it goes wrong.
+struct MicroBatchContent {
+  std::map<std::string, at::Tensor> tensors;
+  std::vector<std::string> samples;  // keys
 };
 
 class TrainingTask {
@@ -28,7 +34,10 @@ class TrainingTask {
   virtual ParameterSet& parameters() = 0;
   virtual LossReport loss(const StepPosition& position) = 0;
 
-  // Held-out figures at a step; empty when the task has none.
+  // Empty when the task cannot say.
+  virtual MicroBatchContent content(const StepPosition&) const { return {}; }
+
+  // Held-out figures at a step; empty when the task has none. Of several processes all are asked, and say the same.
   virtual std::map<std::string, double> validate(std::int64_t step) = 0;
 
   // Work units a step (samples, tokens) for the rate on the progress bar.

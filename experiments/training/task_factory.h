@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/distributed.h"
 #include "base/machine.h"
 #include "base/recipe.h"
 #include "experiments/training/options.h"
@@ -17,6 +18,7 @@ struct TaskRequest {
   Recipe recipe;
   TrainingOptions training;
   Machine machine;
+  std::shared_ptr<Peers> peers = std::make_shared<Peers>();  // that train together; each does its share of the parts
 };
 
 using TaskMaker = std::function<std::unique_ptr<TrainingTask>(const TaskRequest&)>;

@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/safetensors.h"
 #include "experiments/training/learning_rate.h"
 
 namespace palimpsest {
@@ -49,69 +50,115 @@ void add_to_window(nlohmann::json& window, const StepReport& report) {
   for (const auto& [name, value] : report.figures) add(name, value);
 }
 
+// What travels beside the task's figures, under names that no figure has.
+constexpr const char* kLoss = "/loss";
+constexpr const char* kStop = "/stop";
+
+StepReport step_report(std::map<std::string, double> figures) {
+  StepReport report;
+  report.loss = figures.extract(kLoss).mapped();
+  report.stop = figures.extract(kStop).mapped() > 0;
+  report.figures = std::move(figures);
+  return report;
+}
+
 }  // namespace
 
 StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
-                         std::int64_t position) {
-  StepReport report;
+                         std::int64_t position, Exchange& exchange) {
   const ParameterSet& parameters = task.parameters();
-  const double share = 1.0 / static_cast<double>(options.micro_batches);
+  const Peers& peers = exchange.peers();
+  const std::int64_t count = options.micro_batches;
+  const double share = 1.0 / static_cast<double>(count * peers.size());
+  std::map<std::string, double> figures;
   clear_gradients(parameters);
-  for (std::int64_t micro_batch = 0; micro_batch < options.micro_batches; ++micro_batch) {
-    const LossReport part = task.loss({position, micro_batch});
+  for (std::int64_t i = 0; i < count; ++i) {
+    const LossReport part = task.loss({position, peers.rank() * count + i});
+    if (i + 1 == count) exchange.gradients().begin();
     if (part.loss.requires_grad()) (part.loss * share).backward();  // what learns by counting has no gradient
-    report.loss += share * part.loss.item<double>();
-    for (const auto& [name, value] : part.figures) report.figures[name] += share * value;
+    figures[kLoss] += share * part.loss.item<double>();
+    for (const auto& [name, value] : part.figures) figures[name] += share * value;
   }
+  exchange.gradients().finish();
+  figures[kStop] = interrupted() ? 1 : 0;
+  StepReport report = step_report(exchange.sum(figures));
   report.gradient_norm = gradient_norm(parameters);
   report.applied = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (report.applied) {
     if (options.clip > 0 && report.gradient_norm > options.clip) {
-      scale_gradients(parameters, options.clip / report.gradient_norm);
+      scale_gradients(exchange.own(), options.clip / report.gradient_norm);
     }
     optimizer.step(rate_factor(options, position));
+    exchange.share_parameters();
   }
   clear_gradients(parameters);
   return report;
+}
+
+StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
+                         std::int64_t position) {
+  Peers alone;
+  Exchange exchange(task.parameters(), alone, false);
+  return training_step(task, optimizer, options, position, exchange);
 }
 
 Trainer::Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace place)
     : task_(task),
       options_(options),
       place_(std::move(place)),
-      optimizer_(options, task.parameters(), place_.compute),
-      average_(task.parameters(), options.ema) {
+      exchange_(task.parameters(), *place_.peers, options.shard_optimizer),
+      optimizer_(options, exchange_.own(), place_.compute),
+      average_(task.parameters(), options.ema),
+      writer_(place_.directory, policy()) {
   state_.compute = c10::toString(place_.compute);
   if (const auto checkpoint = newest_checkpoint(place_.directory)) resume(*checkpoint);
 }
 
 void Trainer::resume(const std::filesystem::path& checkpoint) {
-  const CheckpointContent content = read_checkpoint(checkpoint);
+  CheckpointContent content = read_checkpoint(checkpoint);
   task_.parameters().load(content.model, (checkpoint / "model.safetensors").string());
   average_.load(content.average, (checkpoint / "ema.safetensors").string());
+  if (exchange_.sharded()) {
+    const TensorMap own = optimizer_.state();
+    std::erase_if(content.optimizer, [&own](const auto& entry) { return !own.contains(entry.first); });
+  }
   optimizer_.load_state(content.optimizer, (checkpoint / "optimizer.safetensors").string());
   state_ = content.state;
   saved_step_ = state_.step;
   seconds_before_ = state_.seconds;
 }
 
-TrainingState Trainer::train() {
-  if (finished()) return state_;
+KeepPolicy Trainer::policy() const {
+  return {options_.keep, options_.keep_every, options_.keep_best, options_.best == BestKind::kHighest};
+}
+
+void Trainer::open_logs() {
+  if (!place_.peers->first()) return;
   log_.emplace(place_.directory / "log.jsonl", state_.step);
   events_.emplace(place_.directory, state_.step);
   if (state_.step == 0) events_->text("recipe", "```toml\n" + place_.recipe + "```", 0);
+  progress_.emplace("training " + place_.directory.filename().string(), options_.steps, "step", state_.step);
+}
+
+TrainingState Trainer::train() {
+  if (finished()) return state_;
+  open_logs();
   begin_ = Clock::now();
-  Progress progress("training " + place_.directory.filename().string(), options_.steps, "step", state_.step);
   while (!finished()) {
-    const StepReport report = training_step(task_, optimizer_, options_, state_.step);
+    const StepReport report = training_step(task_, optimizer_, options_, state_.step, exchange_);
     after_step(report);
-    progress.update(state_.step, note_of(report, state_.skipped));
+    if (progress_) progress_->update(state_.step, note_of(report, state_.skipped));
     failpoint("train.after_step");
-    if (finished() || due(options_.validate_every)) validate();
-    if (finished() || due(options_.checkpoint_every) || interrupted()) save();
-    if (!finished()) stop_if_interrupted();
+    const bool best = (finished() || due(options_.validate_every)) && validate();
+    if (finished() || due(options_.checkpoint_every) || best || report.stop) save();
+    writer_.check();
+    if (report.stop && !finished()) {
+      writer_.finish();
+      throw Interrupted();
+    }
   }
-  progress.finish();
+  writer_.finish();
+  if (progress_) progress_->finish();
   return state_;
 }
 
@@ -122,18 +169,47 @@ void Trainer::after_step(const StepReport& report) {
     skipped_in_a_row_ = 0;
   } else {
     ++state_.skipped;
-    TORCH_CHECK(++skipped_in_a_row_ < kHopelessSteps, "training: loss or gradient was not finite for ", kHopelessSteps,
-                " steps in a row; a smaller learning rate may help");
+    if (++skipped_in_a_row_ >= options_.give_up_after) give_up();
   }
   ++state_.step;
   if (due(options_.log_every) || finished()) log_window();
 }
 
+// Each process writes the parts of the batch that it had.
+void Trainer::give_up() {
+  constexpr std::size_t kNamedSamples = 8;
+  Peers& peers = *place_.peers;
+  const std::filesystem::path folder = place_.directory / "rejected" / ("step-" + std::to_string(state_.step));
+  std::filesystem::create_directories(folder);
+  nlohmann::json samples = nlohmann::json::array();
+  for (std::int64_t i = 0; i < options_.micro_batches; ++i) {
+    const std::int64_t part = peers.rank() * options_.micro_batches + i;
+    const MicroBatchContent content = task_.content({state_.step, part});
+    write_safetensors(folder / ("part-" + std::to_string(part) + ".safetensors"), {content.tensors, {}});
+    for (const std::string& key : content.samples) samples.push_back(key);
+  }
+  nlohmann::json all = nlohmann::json::array();
+  for (const std::string& text : peers.gather(samples.dump())) {
+    for (const auto& key : nlohmann::json::parse(text)) all.push_back(key);
+  }
+  if (!peers.first()) throw SaidElsewhere(1);
+  write_file_atomically(folder / "samples.json",
+                        nlohmann::json{{"step", state_.step}, {"samples", all}}.dump(1) + "\n");
+  std::string named;
+  for (std::size_t i = 0; i < std::min(kNamedSamples, all.size()); ++i) named += " " + all[i].get<std::string>();
+  if (all.size() > kNamedSamples) named += " ...";
+  throw Hopeless("training: loss or gradient was not finite for " + std::to_string(options_.give_up_after) +
+                 " steps in a row; the last batch is in " + folder.string() + (named.empty() ? "" : ", of" + named) +
+                 "; a smaller learning rate may help (--accept-changes)");
+}
+
 void Trainer::log_window() {
+  const nlohmann::json window = std::exchange(state_.window, nlohmann::json::object());
+  if (!log_) return;
   state_.seconds = seconds_before_ + seconds_since(begin_);
   nlohmann::json line{{"step", state_.step}, {"skipped", state_.skipped}, {"seconds", state_.seconds}};
   line["learning_rate"] = options_.learning_rate * rate_factor(options_, state_.step - 1);
-  for (const auto& [name, entry] : state_.window.items()) {
+  for (const auto& [name, entry] : window.items()) {
     line[name] = entry["sum"].get<double>() / entry["count"].get<double>();
   }
   log_->write(line);
@@ -141,31 +217,54 @@ void Trainer::log_window() {
     if (name != "step" && value.is_number()) events_->scalar("train/" + name, value.get<double>(), state_.step);
   }
   events_->flush();
-  state_.window = nlohmann::json::object();
 }
 
-void Trainer::validate() {
+bool Trainer::validate() {
   const ParameterAverage::Use use(average_);
   c10::NoGradGuard no_grad;
   const std::map<std::string, double> figures = task_.validate(state_.step);
-  if (figures.empty()) return;
+  if (figures.empty()) return false;
   state_.validation = figures;
-  log_->write({{"step", state_.step}, {"validation", figures}});
-  for (const auto& [name, value] : figures) events_->scalar("validation/" + name, value, state_.step);
-  events_->flush();
+  state_.validated_step = state_.step;
+  if (log_) {
+    log_->write({{"step", state_.step}, {"validation", figures}});
+    for (const auto& [name, value] : figures) events_->scalar("validation/" + name, value, state_.step);
+    events_->flush();
+  }
+  return note_best(figures);
+}
+
+// The best figure so far is part of the state, so that a resumed run saves where an undisturbed one would have.
+bool Trainer::note_best(const std::map<std::string, double>& figures) {
+  if (options_.keep_best.empty()) return false;
+  const auto figure = figures.find(options_.keep_best);
+  if (figure == figures.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : figures) names.push_back(name);
+    throw InputError(
+        "", "training.keep_best",
+        "no validation figure is called '" + options_.keep_best + "'" + suggest(options_.keep_best, names));
+  }
+  const double value = figure->second;
+  const bool better =
+      !state_.best || (options_.best == BestKind::kHighest ? value > *state_.best : value < *state_.best);
+  if (better) state_.best = value;
+  return better;
 }
 
 void Trainer::save() {
   if (saved_step_ == state_.step) return;
   state_.seconds = seconds_before_ + seconds_since(begin_);
-  CheckpointContent content{task_.parameters().values(), average_.values(), optimizer_.state(), state_, place_.recipe};
+  saved_step_ = state_.step;
+  TensorMap optimizer = exchange_.collect(optimizer_.state());
+  if (!place_.peers->first()) return;
+  CheckpointContent content{task_.parameters().values(), average_.values(), std::move(optimizer), state_,
+                            place_.recipe};
   content.save_extras = [this](const std::filesystem::path& directory) {
     const ParameterAverage::Use use(average_);
     task_.save_extras(directory);
   };
-  write_checkpoint(place_.directory, content);
-  prune_checkpoints(place_.directory, options_.keep);
-  saved_step_ = state_.step;
+  writer_.save(std::move(content));
 }
 
 Speed measure_speed(TrainingTask& task, const TrainingOptions& options, c10::ScalarType compute, std::int64_t steps) {

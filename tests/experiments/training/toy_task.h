@@ -23,15 +23,22 @@ class ToyTask : public TrainingTask {
 
   ParameterSet& parameters() override { return parameters_; }
 
-  LossReport loss(const StepPosition& position) override {
-    ++calls;
+  MicroBatchContent content(const StepPosition& position) const override {
     const std::int64_t share = options_.batch / options_.micro_batches;
     const std::int64_t begin = position.step * options_.batch + position.micro_batch * share;
+    MicroBatchContent content;
     std::vector<at::Tensor> inputs;
     for (std::int64_t i = begin; i < begin + share; ++i) {
       inputs.push_back(normal(key_.fold("sample").fold(static_cast<std::uint64_t>(i)), {6}));
+      content.samples.push_back("sample-" + std::to_string(i));
     }
-    const at::Tensor input_BI = at::stack(inputs);
+    content.tensors["input_BI"] = at::stack(inputs);
+    return content;
+  }
+
+  LossReport loss(const StepPosition& position) override {
+    ++calls;
+    const at::Tensor input_BI = content(position).tensors.at("input_BI");
     const at::Tensor target_BO = input_BI.matmul(normal(key_.fold("truth"), {6, 4})) + 0.5;
     at::Tensor error = (input_BI.matmul(weight_IO_) + bias_O_ - target_BO).square().mean();
     const double value = error.item<double>();

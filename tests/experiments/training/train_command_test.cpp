@@ -148,6 +148,51 @@ TEST_F(TrainCommand, AChangedRecipeIsRefusedByName) {
   EXPECT_EQ(tiny().folder.read("runs/whole/recipe.toml"), before);
 }
 
+TEST_F(TrainCommand, AChangedRecipeIsFollowedWhenTheWordIsSaid) {
+  const std::string command = "train backbone.toml --run ./runs/changed training.log_every=1 ";
+  ASSERT_EQ(tiny().run(command + "training.steps=8 training.checkpoint_every=4").code, 0);
+  const CommandOutcome silent = tiny().run(command + "training.steps=12 training.checkpoint_every=4");
+  EXPECT_EQ(silent.code, 2);
+  EXPECT_NE(silent.err.find("training.steps: 8 there, 12 here); --accept-changes"), std::string::npos) << silent.err;
+  const CommandOutcome fixed = tiny().run(command + "training.steps=8 backbone.width=32 --accept-changes");
+  EXPECT_EQ(fixed.code, 2);
+  EXPECT_NE(fixed.err.find("a run cannot change what its net and its tokens are (backbone.width: 16 there, 32 here)"),
+            std::string::npos)
+      << fixed.err;
+  const std::string old = tiny().folder.read("runs/changed/recipe.toml");
+  const CommandOutcome accepted =
+      tiny().run(command + "training.steps=12 training.checkpoint_every=4 --accept-changes");
+  ASSERT_EQ(accepted.code, 0) << accepted.err;
+  EXPECT_TRUE(std::filesystem::exists(checkpoint_path(run_path("changed"), 12)));
+  EXPECT_EQ(tiny().folder.read("runs/changed/recipe-until-8.toml"), old);
+  EXPECT_EQ(tiny().run(command + "training.steps=12 training.checkpoint_every=4").code, 0);
+}
+
+TEST_F(TrainCommand, MemoryThatIsNotThereIsSaidWithWhatToLower) {
+  const CommandOutcome outcome =
+      tiny().run("train backbone.toml --run ./runs/large backbone.width=32768", "prlimit --as=4000000000");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("out of memory: making the net wanted "), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("lower training.batch (4), raise training.micro_batches (1)"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(run_path("large")));
+}
+
+TEST_F(TrainCommand, AFullDiskEndsTheRunWithOneLineAndTheCheckpointBeforeIt) {
+  const std::string command = "train backbone.toml --run ./runs/full";
+  const CommandOutcome outcome = tiny().run(command, "PALIMPSEST_FAILPOINT=directory.before_rename:2:full");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("No space left on device"), std::string::npos) << outcome.err;
+  ASSERT_EQ(tiny().run(command).code, 0);
+  EXPECT_EQ(tiny().log("full"), tiny().log("whole"));
+}
+
+TEST_F(TrainCommand, AFolderThatCannotBeWrittenIsNamed) {
+  tiny().folder.write("plain", "a file where a folder should be");
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./plain/run");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("plain/run: "), std::string::npos) << outcome.err;
+}
+
 TEST_F(TrainCommand, UnknownTablesAndKeysAreRefusedWithTheNearest) {
   const CommandOutcome table = tiny().run("train backbone.toml --run ./runs/new trainin.steps=3");
   EXPECT_EQ(table.code, 2);

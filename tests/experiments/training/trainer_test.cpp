@@ -5,10 +5,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/errors.h"
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "tests/experiments/training/toy_task.h"
+#include "tests/support/child.h"
+#include "tests/support/message.h"
 #include "tests/support/scratch.h"
+#include "tests/support/soak.h"
 
 namespace palimpsest {
 namespace {
@@ -93,6 +97,64 @@ TEST(Trainer, ACrashedRunGoesOnBitwise) {
   }
 }
 
+// What an undisturbed run writes, and how a run that was killed differs from it once it has gone on: "" when it does
+// not.
+std::string difference_after_kill(const std::filesystem::path& whole, const std::filesystem::path& run) {
+  train_toy(run, toy_options());
+  if (log_of(run) != log_of(whole)) return "another log";
+  return last_model(run) == last_model(whole) ? "" : "another model";
+}
+
+TEST(Trainer, KilledAtAnyPointOfItsSavesItGoesOnBitwise) {
+  const ScratchFolder scratch;
+  const std::filesystem::path whole = scratch / "whole";
+  train_toy(whole, toy_options());
+  const std::vector<std::string> points = failpoints_of([&] { train_toy(scratch / "listed", toy_options()); });
+  ASSERT_GT(points.size(), 60u);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const std::string name = points[i].substr(0, points[i].find(':'));
+    if (!names.insert(name).second && i % 5 != 0) continue;  // every point once, and each fifth of their repetitions
+    const std::filesystem::path run = scratch / ("killed-" + std::to_string(i));
+    ASSERT_TRUE(killed_at(points[i], [&] { train_toy(run, toy_options()); })) << points[i];
+    ASSERT_EQ(difference_after_kill(whole, run), "") << points[i];
+    std::filesystem::remove_all(run);
+  }
+  EXPECT_TRUE(names.contains("checkpoint.before_commit") && names.contains("directory.before_rename"));
+}
+
+TEST(Trainer, KilledAtRandomMomentsItGoesOnBitwise) {
+  const ScratchFolder scratch;
+  const std::filesystem::path whole = scratch / "whole";
+  const auto begin = std::chrono::steady_clock::now();
+  train_toy(whole, toy_options());
+  const auto lasted = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  const RandomKey key = RandomKey::root(static_cast<std::uint64_t>(::getpid())).fold("moments");
+  for (std::uint64_t round = 0; round < 4 * soak_factor(); ++round) {
+    const std::filesystem::path run = scratch / ("killed-" + std::to_string(round));
+    const double moment = key.uniform(round) * static_cast<double>(lasted.count());
+    killed_after(static_cast<std::int64_t>(moment), [&] { train_toy(run, toy_options()); });
+    ASSERT_EQ(difference_after_kill(whole, run), "") << "after " << moment << " us";
+    std::filesystem::remove_all(run);
+  }
+}
+
+// Neither loses the checkpoint that was there, and with room again the run goes on as if nothing had been.
+TEST(Trainer, AFullDiskIsSaidAndLosesNothing) {
+  const ScratchFolder scratch;
+  train_toy(scratch / "whole", toy_options());
+  for (const std::string point : {"file.before_sync:9:full", "directory.before_rename:2:full"}) {
+    const std::filesystem::path run = scratch / ("full-" + point);
+    const int status = status_of(start_child([&] {
+      ::setenv("PALIMPSEST_FAILPOINT", point.c_str(), 1);
+      train_toy(run, toy_options());
+    }));
+    EXPECT_EQ(WEXITSTATUS(status), 1) << point;
+    EXPECT_EQ(newest_checkpoint(run), checkpoint_path(run, 5)) << point;
+    EXPECT_EQ(difference_after_kill(scratch / "whole", run), "") << point;
+  }
+}
+
 TEST(Trainer, AFinishedRunDoesNothing) {
   const ScratchFolder scratch;
   train_toy(scratch / "a", toy_options());
@@ -136,7 +198,15 @@ TEST(Trainer, GivesUpWhenNothingIsFinite) {
   options.steps = 200;
   std::set<std::int64_t> all;
   for (std::int64_t step = 0; step < 200; ++step) all.insert(step);
-  EXPECT_THROW(train_toy(scratch / "a", options, all), c10::Error);
+  options.give_up_after = 3;
+  EXPECT_EQ(message_of<Hopeless>([&] { train_toy(scratch / "a", options, all); }),
+            "training: loss or gradient was not finite for 3 steps in a row; the last batch is in " +
+                (scratch / "a/rejected/step-2").string() +
+                ", of sample-16 sample-17 sample-18 sample-19 sample-20 sample-21 sample-22 sample-23; a smaller "
+                "learning rate may help (--accept-changes)");
+  const auto tensors = read_safetensors(scratch / "a/rejected/step-2/part-0.safetensors").tensors;
+  EXPECT_EQ(tensors.at("input_BI").sizes(), (std::vector<std::int64_t>{8, 6}));
+  EXPECT_EQ(nlohmann::json::parse(scratch.read("a/rejected/step-2/samples.json")).at("samples").size(), 8u);
 }
 
 TEST(Trainer, ClipsTheGradientBeforeTheStep) {
@@ -182,6 +252,39 @@ TEST(Checkpoints, OnlyTheNewestAreKept) {
   EXPECT_FALSE(std::filesystem::exists(checkpoint_path(scratch / "a", 10)));
   EXPECT_TRUE(std::filesystem::exists(checkpoint_path(scratch / "a", 15)));
   EXPECT_TRUE(std::filesystem::exists(checkpoint_path(scratch / "a", 20)));
+}
+
+TEST(Checkpoints, TheBestAndThoseOfEveryFewStepsAreKept) {
+  const ScratchFolder scratch;
+  TrainingOptions options = toy_options();
+  options.keep = 1;
+  options.keep_every = 10;
+  options.keep_best = "held-out/weight";
+  options.validate_every = 1;
+  options.checkpoint_every = 4;
+  train_toy(scratch / "a", options);
+  double best = std::numeric_limits<double>::infinity();
+  std::int64_t best_step = 0;
+  std::istringstream lines(scratch.read("a/log.jsonl"));
+  for (std::string text; std::getline(lines, text);) {
+    const nlohmann::json line = nlohmann::json::parse(text);
+    if (!line.contains("validation") || line["validation"]["held-out/weight"] >= best) continue;
+    best = line["validation"]["held-out/weight"];
+    best_step = line["step"];
+  }
+  std::set<std::filesystem::path> kept, expected{checkpoint_path(scratch / "a", 20)};
+  for (const auto& entry : std::filesystem::directory_iterator(scratch / "a/checkpoints")) kept.insert(entry.path());
+  expected.insert(checkpoint_path(scratch / "a", best_step));
+  EXPECT_EQ(kept, expected);
+  EXPECT_EQ(read_checkpoint_state(checkpoint_path(scratch / "a", 20)).best, best);
+}
+
+TEST(Checkpoints, AFigureThatIsNotThereCannotBeTheBest) {
+  const ScratchFolder scratch;
+  TrainingOptions options = toy_options();
+  options.keep_best = "held-out/wieght";
+  EXPECT_EQ(message_of<InputError>([&] { train_toy(scratch / "a", options); }),
+            "training.keep_best: no validation figure is called 'held-out/wieght'; did you mean 'held-out/weight'?");
 }
 
 TEST(Checkpoints, ADamagedOneIsPassedOver) {

@@ -1,0 +1,38 @@
+#include "experiments/training/checkpoint_writer.h"
+
+namespace palimpsest {
+
+namespace {
+
+TensorMap copies_of(const TensorMap& tensors) {
+  TensorMap copies;
+  for (const auto& [name, tensor] : tensors) {
+    copies[name] = at::empty_like(tensor, tensor.options().device(c10::DeviceType::CPU)).copy_(tensor);
+  }
+  return copies;
+}
+
+}  // namespace
+
+void CheckpointWriter::save(CheckpointContent content) {
+  const auto begin = std::chrono::steady_clock::now();
+  finish();
+  for (TensorMap* tensors : {&content.model, &content.average, &content.optimizer}) *tensors = copies_of(*tensors);
+  std::function<void()> write = begin_checkpoint(run_, std::move(content));
+  writing_ = std::async(std::launch::async, [this, write = std::move(write)] {
+    write();
+    prune_checkpoints(run_, policy_);
+  });
+  ++saves_;
+  stalled_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void CheckpointWriter::check() {
+  if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) finish();
+}
+
+void CheckpointWriter::finish() {
+  if (writing_.valid()) writing_.get();
+}
+
+}  // namespace palimpsest
