@@ -20,6 +20,7 @@ void TransformerOptions::validate() const {
           "must divide the heads, " + std::to_string(heads));
   require(hidden >= 0, "hidden", "must not be negative");
   require(!time_conditioning || width % 2 == 0, "width", "must be even for time conditioning");
+  require(base_width > 0, "base_width", "must be greater than 0");
   require(rope_base > 1, "rope_base", "must be greater than 1");
 }
 
