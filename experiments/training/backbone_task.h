@@ -2,70 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "backbone/diffusion/diffusion.h"
 #include "backbone/transformer/transformer.h"
-#include "datasets/loading/token_set.h"
+#include "experiments/training/curriculum.h"
+#include "experiments/training/initial_weights.h"
+#include "experiments/training/sample_maker.h"
 #include "experiments/training/task_factory.h"
-#include "pipelines/model.h"
+#include "experiments/training/teacher.h"
+#include "experiments/training/token_validation.h"
 
 namespace palimpsest {
-
-// One part of a mixture: [[data.mixture]].
-struct MixtureOptions {
-  std::string directory;  // as prepared
-  std::string split = "train";
-  double weight = 1.0;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& visitor) {
-    visitor("directory", self.directory, "a directory that prepare wrote");
-    visitor("split", self.split, "its split to train on");
-    visitor("weight", self.weight, "share of the samples drawn from it, up to a common factor");
-  }
-  void validate() const;
-};
-
-// [data.role_sets.NAME]: steps that see only some roles of the schema, as a query does. Each step draws one set; a
-// canvas without sound costs half as much.
-struct RoleSetOptions {
-  std::vector<std::string> roles;
-  double weight = 1.0;
-  std::string directory;  // whose samples such a step takes; empty: those of [data]
-  std::string split = "train";
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& visitor) {
-    visitor("roles", self.roles, "the roles in the canvas of such a step");
-    visitor("weight", self.weight, "share of the steps, up to a common factor");
-    visitor("directory", self.directory, "a directory that prepare wrote; empty: the samples of [data]");
-    visitor("split", self.split, "the split of that directory");
-  }
-  void validate() const;
-};
-
-// [data] of a backbone's recipe.
-struct TokenDataOptions {
-  std::string directory;  // as prepared; the whole mixture when `mixture` is empty, and the home of validation
-  std::string split = "train";
-  std::vector<MixtureOptions> mixture;              // several sets
-  std::map<std::string, RoleSetOptions> role_sets;  // by name; none: every step sees every role
-  std::vector<std::string> validation;              // held-out splits of `directory`
-  std::int64_t validation_rows = 128;               // of each split, drawn once
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor& visitor) {
-    visitor("directory", self.directory, "a directory that prepare wrote");
-    visitor("split", self.split, "the split to train on");
-    visitor("mixture", self.mixture, "several sets with weights, instead of one directory and split");
-    visitor("role_sets", self.role_sets, "sets of roles that steps see, by name; none: every step sees every role");
-    visitor("validation", self.validation, "held-out splits of the directory");
-    visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
-  }
-  void validate() const;
-};
 
 // [tokenizers.ROLE]
 struct TokenizerPlace {
@@ -85,48 +34,35 @@ class BackboneTask : public TrainingTask {
   // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches
   // changes neither.
   LossReport loss(const StepPosition& position) override;
-  // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a
-  // token.
+  // The bound on held-out rows, as TokenValidation says.
   std::map<std::string, double> validate(std::int64_t step) override;
   std::map<std::string, double> units_a_step() const override;
   double flops_a_step() const override;
+  std::int64_t longest_step() const override;
+  void load_initial(const std::filesystem::path& weights) override;
+  std::vector<TaskSamples> samples(std::int64_t count) const override;
   void save_extras(const std::filesystem::path& checkpoint) const override;
 
-  const CanvasSchema& schema() const { return schema_; }
+  const CanvasSchema& schema() const { return meaning_.schema; }
 
  private:
-  // What a step sees: the whole schema and data set, or one of the recipe's role sets, drawn by weight.
-  struct StepView {
-    double up_to = 1;  // cumulative share of the steps
-    CanvasSchema schema;
-    std::shared_ptr<const Mixture> samples;
-  };
-  std::vector<StepView> make_views(const std::map<std::string, std::string>& fingerprints) const;
-  const StepView& view_at(std::int64_t step) const;
-  double mean_length() const;  // positions of a row, over the steps' role sets
-  // A batch's rows with their noise, on the CPU.
-  struct Batch {
-    TokenCanvas clean;
-    NoisyCanvas noisy;
-  };
-  Batch batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
-              const DiffusionOptions& options) const;
-  DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
-  // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
-  // although each has another number of noised positions.
-  DiffusionOptions micro_options(const Batch& part, std::int64_t step);
-  std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
+  void read_page(const Recipe& recipe);
+  TokenBatch batch_at(std::int64_t step, std::int64_t begin, std::int64_t count) const;
+  // What each modality's loss of a micro-batch is multiplied with so that the mean over micro-batches is the loss of
+  // the whole batch, although each has another number of noised positions; "" for the positions taken together.
+  std::map<std::string, double> micro_factors(const TokenBatch& part, std::int64_t step);
+  double mean_length() const;  // positions of a row, over the run's steps
 
   TrainingOptions training_;
-  DiffusionOptions diffusion_;
-  TokenDataOptions data_;
   Machine machine_;
   RandomKey key_;
+  TableMeaning meaning_;                                          // schema, tokenizers and their fingerprints
   std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
-  CanvasSchema schema_;
-  std::vector<StepView> views_;
-  std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
-  std::unique_ptr<Transformer> transformer_;
+  std::optional<Curriculum> curriculum_;
+  std::optional<TokenValidation> validation_;
+  std::optional<SampleMaker> samples_;
+  std::shared_ptr<Transformer> transformer_;
+  std::optional<Teacher> teacher_;
   struct StepCounts {
     std::int64_t step = -1;
     std::map<std::string, double> noised;

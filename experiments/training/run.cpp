@@ -1,6 +1,7 @@
 #include "experiments/training/run.h"
 
 #include <cmath>
+#include <iomanip>
 #include <iostream>
 #include <sstream>
 
@@ -8,6 +9,8 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/safetensors.h"
+#include "experiments/training/freeze.h"
+#include "experiments/training/memory.h"
 #include "experiments/training/trainer.h"
 #include "pipelines/model.h"
 
@@ -18,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& known_tables() {
-  static const std::vector<std::string> kNames{"kind",     "data",      "tokenizers", "tokenizer", "canvas",
-                                               "backbone", "diffusion", "training",   "sampler",   "evaluation",
-                                               "scorer",   "pictures",  "prepare"};
+  static const std::vector<std::string> kNames{
+      "kind",    "data",       "tokenizers", "tokenizer", "canvas",  "backbone",   "diffusion", "training",
+      "sampler", "evaluation", "scorer",     "pictures",  "prepare", "curriculum", "lora",      "teacher"};
   return kNames;
 }
 
@@ -31,16 +34,9 @@ std::string value_text(const toml::node& node) {
 }
 
 // Dotted key -> value of every leaf.
-std::map<std::string, std::string> flatten(const toml::table& table, const std::string& prefix = "") {
+std::map<std::string, std::string> flatten(const toml::table& table) {
   std::map<std::string, std::string> flat;
-  for (const auto& [name, node] : table) {
-    const std::string key = prefix + std::string(name.str());
-    if (node.is_table()) {
-      flat.merge(flatten(*node.as_table(), key + "."));
-    } else {
-      flat[key] = value_text(node);
-    }
-  }
+  for (const auto& [key, node] : recipe_values(table)) flat[key] = value_text(*node);
   return flat;
 }
 
@@ -96,9 +92,14 @@ bool is_finished(const fs::path& directory, const Recipe& recipe) {
   return checkpoint && read_checkpoint_state(*checkpoint).step >= *steps;
 }
 
-void start_from(const std::string& checkpoint, TrainingTask& task) {
-  const fs::path weights = weights_of(resolve_checkpoint(checkpoint));
-  task.parameters().load(read_safetensors(weights).tensors, weights.string());
+// ", 12.5 Wh (0.0038 at the recipe's price)", of this call alone; nothing where the machine does not tell.
+std::string energy_note(std::optional<double> joules, double price) {
+  if (!joules) return "";
+  const double watt_hours = *joules / 3600;
+  std::ostringstream note;
+  note << std::setprecision(3) << ", " << watt_hours << " Wh";
+  if (price > 0) note << " (" << watt_hours / 1000 * price << " at the recipe's price)";
+  return note.str();
 }
 
 // Steps that fill the given seconds, validations included: S = n (step + validation / validate_every).
@@ -126,7 +127,7 @@ Recipe load_training_recipe(const TrainRequest& request) {
   for (const auto& [name, node] : recipe.table) {
     const auto& known = known_tables();
     if (std::find(known.begin(), known.end(), name.str()) == known.end()) {
-      throw InputError(recipe.file, name.str(), "unknown table" + suggest(name.str(), known));
+      throw at_its_line(recipe, InputError(recipe.file, name.str(), "unknown table" + suggest(name.str(), known)));
     }
   }
   recipe.table.insert_or_assign("training", to_toml(recipe_options<TrainingOptions>(recipe, "training")));
@@ -171,14 +172,20 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   keep_compute_type(directory, request.machine, machine);
   task_request = {recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
   const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
-  const std::string& beginning = task_request.training.start_from;
-  if (!beginning.empty() && !newest_checkpoint(directory)) start_from(beginning, *task);
+  if (!newest_checkpoint(directory)) begin_from(task_request.training.start_from, *task);
   fs::create_directories(directory);  // not before the task: a recipe that it refuses begins no run
   if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
-  Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
-  trainer.train();
-  std::cerr << directory.string() << ": " << trainer.state().step << " steps done\n";
+  with_memory_advice(*task, task_request.training, [&] {
+    Trainer trainer(*task, task_request.training, {directory, to_text(recipe.table), machine.dtype});
+    trainer.train();
+    std::cerr << directory.string() << ": " << trainer.state().step << " steps done"
+              << energy_note(trainer.joules(), task_request.training.energy_price) << "\n";
+  });
   return directory;
+}
+
+void begin_from(const std::string& checkpoint, TrainingTask& task) {
+  if (!checkpoint.empty()) task.load_initial(weights_of(resolve_checkpoint(checkpoint)));
 }
 
 nlohmann::json run_summary(const fs::path& run) {
@@ -190,22 +197,43 @@ nlohmann::json run_summary(const fs::path& run) {
                   {"step", state.step},
                   {"skipped", state.skipped},
                   {"seconds", state.seconds},
+                  {"peak_memory_bytes", peak_memory_bytes()},
                   {"compute", state.compute},
                   {"validation", state.validation}});
   return summary;
 }
 
-nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers) {
+nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers, std::int64_t probe_steps) {
   const Recipe recipe = load_training_recipe(request);
-  const auto training = recipe_options<TrainingOptions>(recipe, "training");
-  const auto task = make_task(makers, {recipe, training, resolve_machine(request.machine)});
-  return {{"run", run_directory(request).string()},
-          {"kind", recipe_kind(recipe)},
-          {"recipe", to_text(recipe.table)},
-          {"parameters", task->parameters().count()},
-          {"units_a_step", task->units_a_step()},
-          {"flops_a_step", task->flops_a_step()},
-          {"steps", training.steps}};
+  const TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"),
+                                 resolve_machine(request.machine)};
+  const TrainingOptions& training = task_request.training;
+  const MemoryEstimate memory = estimate_memory(makers, task_request);
+  const auto task = make_task(makers, task_request);
+  nlohmann::json plan{{"run", run_directory(request).string()},
+                      {"kind", recipe_kind(recipe)},
+                      {"recipe", to_text(recipe.table)},
+                      {"parameters", task->parameters().count()},
+                      {"trained_parameters", trainable_count(task->parameters())},
+                      {"units_a_step", task->units_a_step()},
+                      {"flops_a_step", task->flops_a_step()},
+                      {"steps", training.steps},
+                      {"memory_bytes",
+                       {{"program", memory.program},
+                        {"parameters", memory.parameters},
+                        {"average", memory.parameters},
+                        {"optimizer", memory.optimizer},
+                        {"step", memory.step},
+                        {"total", memory.total()}}}};
+  if (probe_steps > 0) {
+    const Speed speed = measure_speed(*task, training, task_request.machine.dtype, probe_steps);
+    const double every = training.validate_every > 0 ? static_cast<double>(training.validate_every) : 1e30;
+    const double steps = static_cast<double>(training.steps);
+    plan["seconds_a_step"] = speed.seconds_a_step;
+    plan["expected_seconds"] =
+        steps * speed.seconds_a_step + (1.0 + std::floor(steps / every)) * speed.seconds_a_validation;
+  }
+  return plan;
 }
 
 }  // namespace palimpsest

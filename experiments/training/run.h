@@ -34,10 +34,14 @@ std::vector<std::string> recipe_differences(const toml::table& there, const toml
 // keys). Returns the run's directory.
 std::filesystem::path train_recipe(const TrainRequest& request, const TaskMakers& makers);
 
+// Gives a fresh task the weights of a checkpoint (training.start_from); "" leaves it as the seed drew it.
+void begin_from(const std::string& checkpoint, TrainingTask& task);
+
 // State of a run's newest checkpoint, and where both are.
 nlohmann::json run_summary(const std::filesystem::path& run);
 
-// What --dry-run tells: resolved recipe, parameters, units and FLOPs a step.
-nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers);
+// What --dry-run tells: resolved recipe, parameters, units and FLOPs a step, memory; with probe steps also the time it
+// will take.
+nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers, std::int64_t probe_steps = 0);
 
 }  // namespace palimpsest

@@ -12,6 +12,7 @@
 #include "experiments/training/optimizer.h"
 #include "experiments/training/options.h"
 #include "experiments/training/run_log.h"
+#include "experiments/training/speed_gauge.h"
 #include "experiments/training/task.h"
 #include "experiments/training/tensorboard_writer.h"
 
@@ -48,12 +49,15 @@ class Trainer {
   bool finished() const { return state_.step >= options_.steps; }
   const TrainingState& state() const { return state_; }
   const ParameterAverage& average() const { return average_; }
+  // That this call of train() took, where the machine tells.
+  std::optional<double> joules() { return gauge_ ? gauge_->joules() : std::nullopt; }
 
  private:
   void resume(const std::filesystem::path& checkpoint);
   void after_step(const StepReport& report);
   void log_window();
   void validate();
+  void sample();
   void save();
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
 
@@ -65,6 +69,7 @@ class Trainer {
   TrainingState state_;
   std::optional<RunLog> log_;
   std::optional<TensorBoardWriter> events_;
+  std::optional<SpeedGauge> gauge_;
   double seconds_before_ = 0.0;
   std::int64_t skipped_in_a_row_ = 0, saved_step_ = -1;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
