@@ -36,7 +36,7 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 }  // namespace
 
 InputError::InputError(std::string_view file, std::string_view key, std::string_view rule)
-    : std::runtime_error(join_parts(file, key, rule)) {}
+    : std::runtime_error(join_parts(file, key, rule)), file_(file), key_(key), rule_(rule) {}
 
 IoError::IoError(std::string_view file, std::string_view key, std::string_view rule)
     : std::runtime_error(join_parts(file, key, rule)) {}

@@ -12,6 +12,12 @@ namespace palimpsest {
 class InputError : public std::runtime_error {
  public:
   InputError(std::string_view file, std::string_view key, std::string_view rule);
+  const std::string& file() const { return file_; }
+  const std::string& key() const { return key_; }
+  const std::string& rule() const { return rule_; }
+
+ private:
+  std::string file_, key_, rule_;
 };
 
 // The machine failed while working: disk full, unreadable file, broken pipe (exit code 1). Same form.

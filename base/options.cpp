@@ -14,6 +14,10 @@ std::string join_key(std::string_view table, std::string_view name) {
   return table.empty() ? std::string(name) : std::string(table) + "." + std::string(name);
 }
 
+std::string element_key(const std::string& key, std::size_t index, bool is_table) {
+  return is_table ? key + "[" + std::to_string(index) + "]" : key;
+}
+
 }  // namespace options_detail
 
 std::string to_text(const toml::table& table) {

@@ -107,6 +107,8 @@ namespace options_detail {
 
 [[noreturn]] void wrong_type(std::string_view file, std::string_view key, std::string_view expected);
 std::string join_key(std::string_view table, std::string_view name);
+// "key[2]" for a table in a list; values are named by their list.
+std::string element_key(const std::string& key, std::size_t index, bool is_table);
 
 template <class T>
 void read_value(const toml::node& node, std::string_view file, const std::string& key, T& value);
@@ -152,7 +154,7 @@ void read_value(const toml::node& node, std::string_view file, const std::string
     value.clear();
     for (const auto& element : *node.as_array()) {
       typename T::value_type item{};
-      read_value(element, file, key, item);
+      read_value(element, file, element_key(key, value.size(), element.is_table()), item);
       value.push_back(std::move(item));
     }
   } else {
@@ -186,7 +188,7 @@ void read_table(const toml::table& table, std::string_view file, const std::stri
     try {
       value.validate();
     } catch (const InputError& error) {
-      throw InputError(file, key, error.what());
+      throw InputError(file, error.key().empty() ? key : join_key(key, error.key()), error.rule());
     }
   }
 }

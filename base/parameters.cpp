@@ -86,6 +86,11 @@ void ParameterSet::set_requires_grad(bool on) {
   for (auto& [name, parameter] : items_) parameter.set_requires_grad(on);
 }
 
+double ParameterSet::rate(const std::string& name) const {
+  const auto found = rates_.find(name);
+  return found == rates_.end() ? 1.0 : found->second;
+}
+
 at::Tensor normal_init(RandomKey key, const std::string& name, at::IntArrayRef sizes, double deviation) {
   return normal(key.fold(name), sizes).mul_(deviation);
 }

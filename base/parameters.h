@@ -32,8 +32,13 @@ class ParameterSet {
   void to(c10::Device device);
   void set_requires_grad(bool on);
 
+  // Learning rate of a parameter as a share of the run's: 1 unless the net says otherwise (widths under muP).
+  void set_rate(const std::string& name, double share) { rates_[name] = share; }
+  double rate(const std::string& name) const;
+
  private:
   std::vector<std::pair<std::string, at::Tensor>> items_;
+  std::map<std::string, double> rates_;  // those that are not 1
 };
 
 // Initial values, drawn from key.fold(name) so that they do not depend on the order of registration.

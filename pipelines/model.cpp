@@ -117,6 +117,13 @@ fs::path weights_of(const fs::path& checkpoint) {
   return fs::exists(averaged) ? averaged : checkpoint / "model.safetensors";
 }
 
+std::map<std::string, at::Tensor> load_weights(const fs::path& checkpoint) {
+  const Recipe recipe = load_recipe((checkpoint / "recipe.toml").string(), "train");
+  const auto adapters = recipe_options<AdapterOptions>(recipe, "lora");
+  std::map<std::string, at::Tensor> weights = read_safetensors(weights_of(checkpoint)).tensors;
+  return adapters.rank > 0 ? merge_adapters(weights, adapters) : weights;
+}
+
 fs::path resolve_checkpoint(const std::string& checkpoint) {
   std::vector<fs::path> places{checkpoint};
   if (fs::path(checkpoint).is_relative()) {
@@ -168,8 +175,7 @@ std::shared_ptr<Transformer> load_transformer(const fs::path& directory, const R
                                               const CanvasSchema& schema, const Machine& machine) {
   const auto options = recipe_options<TransformerOptions>(recipe, "backbone");
   auto transformer = std::make_shared<Transformer>(options, schema, RandomKey::root(0));
-  const fs::path weights = weights_of(directory);
-  transformer->parameters().load(read_safetensors(weights).tensors, weights.string());
+  transformer->parameters().load(load_weights(directory), weights_of(directory).string());
   transformer->parameters().set_requires_grad(false);
   transformer->parameters().to(machine.device);
   transformer->set_compute_type(machine.dtype);

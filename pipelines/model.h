@@ -70,4 +70,7 @@ std::filesystem::path resolve_checkpoint(const std::string& checkpoint);
 // The weights that a checkpoint is used with: its average where it has one.
 std::filesystem::path weights_of(const std::filesystem::path& checkpoint);
 
+// Those weights by name, adapters merged into their matrices.
+std::map<std::string, at::Tensor> load_weights(const std::filesystem::path& checkpoint);
+
 }  // namespace palimpsest

@@ -8,11 +8,19 @@
 
 namespace palimpsest {
 
+at::Tensor add_matrix(ParameterSet& parameters, const TransformerOptions& options, const std::string& name,
+                      const at::Tensor& initial) {
+  const double ratio = options.width_ratio();
+  if (ratio == 1) return parameters.add(name, initial);
+  parameters.set_rate(name, 1 / ratio);
+  return parameters.add(name, initial / std::sqrt(ratio));
+}
+
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key) {
   const std::string prefix = "blocks." + std::to_string(index) + ".";
   const double residual = kInitDeviation / std::sqrt(2.0 * static_cast<double>(options.layers));
   const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns, double deviation) {
-    return parameters.add(prefix + name, normal_init(key, prefix + name, {rows, columns}, deviation));
+    return add_matrix(parameters, options, prefix + name, normal_init(key, prefix + name, {rows, columns}, deviation));
   };
   const auto ones = [&](const std::string& name, std::int64_t size) {
     return parameters.add(prefix + name, at::ones({size}));

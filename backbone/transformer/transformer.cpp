@@ -51,8 +51,12 @@ Transformer::Transformer(const TransformerOptions& options, const CanvasSchema& 
   if (schema.num_roles() > 1) role_embed_ = table("role_embed.weight", schema.num_roles());
   if (greatest_depth(schema) > 0) depth_embed_ = table("depth_embed.weight", greatest_depth(schema) + 1);
   if (options_.time_conditioning) {
-    time_in_ = table("time_embed.in.weight", options_.width);
-    time_out_ = table("time_embed.out.weight", options_.width);
+    const auto square = [&](const std::string& name) {
+      return add_matrix(parameters_, options_, name,
+                        normal_init(key, name, {options_.width, options_.width}, kInitDeviation));
+    };
+    time_in_ = square("time_embed.in.weight");
+    time_out_ = square("time_embed.out.weight");
   }
   for (std::int64_t i = 0; i < options_.layers; ++i) blocks_.push_back(make_block(parameters_, options_, i, key));
   norm_D_ = parameters_.add("norm.weight", at::ones({options_.width}));
@@ -88,9 +92,20 @@ at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& 
   const auto num_recomputed = static_cast<std::size_t>(c10::GradMode::is_enabled() ? options_.checkpoint_layers : 0);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const auto apply = i < num_recomputed ? recomputed_block : apply_block;
-    stream = apply(blocks_[i], options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
+    const Block block = adapters_.empty() ? blocks_[i] : adapters_[i].applied_to(blocks_[i]);
+    stream = apply(block, options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
   }
-  return norm_stream(stream, norm_D_, compute_type_).normed_ND;
+  const at::Tensor features_MD = norm_stream(stream, norm_D_, compute_type_).normed_ND;
+  const double ratio = options_.width_ratio();
+  return ratio == 1 ? features_MD : features_MD / ratio;  // muP: the head's sums grow with the width
+}
+
+void Transformer::add_adapters(const AdapterOptions& options, RandomKey key) {
+  TORCH_CHECK(options.rank > 0 && adapters_.empty(), "Transformer::add_adapters: needs a rank, and is called once");
+  parameters_.set_requires_grad(false);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    adapters_.emplace_back(parameters_, blocks_[i], options, static_cast<std::int64_t>(i), key);
+  }
 }
 
 at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) {

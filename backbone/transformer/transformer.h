@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backbone/denoiser.h"
+#include "backbone/transformer/adapters.h"
 #include "backbone/transformer/block.h"
 #include "backbone/transformer/rotary.h"
 #include "backbone/transformer/transformer_options.h"
@@ -26,6 +27,9 @@ class Transformer : public Denoiser {
 
   ParameterSet& parameters() { return parameters_; }
 
+  // Freezes every weight and puts trained adapters beside the matrices that `options` names.
+  void add_adapters(const AdapterOptions& options, RandomKey key);
+
   // Number type of the matrix products; parameters stay float32.
   void set_compute_type(c10::ScalarType dtype) { compute_type_ = dtype; }
 
@@ -46,7 +50,8 @@ class Transformer : public Denoiser {
   at::Tensor embed_VD_, digit_embed_KD_, role_embed_, depth_embed_, time_in_,
       time_out_;  // all but the first undefined when not used
   std::vector<Block> blocks_;
-  at::Tensor norm_D_, head_VD_;  // the head is embed_VD_ when tied
+  std::vector<BlockAdapters> adapters_;  // one a block, or none
+  at::Tensor norm_D_, head_VD_;          // the head is embed_VD_ when tied
 };
 
 }  // namespace palimpsest

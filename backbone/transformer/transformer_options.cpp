@@ -22,6 +22,7 @@ void TransformerOptions::validate() const {
   require(!time_conditioning || width % 2 == 0, "width", "must be even for time conditioning");
   require(checkpoint_layers >= 0 && checkpoint_layers <= layers, "checkpoint_layers",
           "must be between 0 and the layers, " + std::to_string(layers));
+  require(base_width > 0, "base_width", "must be greater than 0");
   require(rope_base > 1, "rope_base", "must be greater than 1");
 }
 

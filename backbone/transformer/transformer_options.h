@@ -1,6 +1,7 @@
 // What the recipe's table [backbone] says.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +9,13 @@
 #include "base/options.h"
 
 namespace palimpsest {
+
+// How initial values and learning rates depend on the width: not at all, or so that what is best for the base width is
+// about best for all (maximal update, arXiv 2203.03466).
+enum class Parametrization { kStandard, kMup };
+constexpr auto enum_names(Parametrization) {
+  return std::array{std::pair{Parametrization::kStandard, "standard"}, std::pair{Parametrization::kMup, "mup"}};
+}
 
 struct TransformerOptions {
   std::int64_t width = 192;  // D
@@ -23,6 +31,8 @@ struct TransformerOptions {
   bool time_conditioning = false;  // adds an embedding of each position's noise time
   double rope_base = 10'000.0;
   std::int64_t checkpoint_layers = 0;  // blocks whose activations the backward pass makes again; saves memory
+  Parametrization parametrization = Parametrization::kStandard;
+  std::int64_t base_width = 192;  // mup: the width that learning rates were found for; heads keep their width
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -38,9 +48,16 @@ struct TransformerOptions {
     visitor("rope_base", self.rope_base, "base of the rotary frequencies");
     visitor("checkpoint_layers", self.checkpoint_layers,
             "blocks whose activations training makes again instead of keeping them: less memory, same gradients");
+    visitor("parametrization", self.parametrization, "standard, or mup: learning rates found at one width serve all");
+    visitor("base_width", self.base_width, "mup: the width that the learning rates were found for");
   }
   void validate() const;
 
+  // How many times wider than the base; 1 unless mup.
+  double width_ratio() const {
+    return parametrization == Parametrization::kMup ? static_cast<double>(width) / static_cast<double>(base_width)
+                                                    : 1.0;
+  }
   std::int64_t head_width() const { return width / heads; }
   std::int64_t hidden_width() const { return hidden > 0 ? hidden : (8 * width / 3 + 63) / 64 * 64; }
 };

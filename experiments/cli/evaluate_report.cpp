@@ -28,23 +28,16 @@ nlohmann::json state_of(const Model& model) {
   return nlohmann::json::parse(read_file(path));
 }
 
-std::string spelled(const toml::node_view<const toml::node> node) {
-  if (node.is_string()) return node.value_or(std::string());
-  std::ostringstream out;
-  if (node.node()) out << node;
-  return out.str();
-}
-
 std::vector<std::pair<std::string, std::string>> facts_of(const ReportSubject& subject) {
   const Model& model = subject.context->model;
   const nlohmann::json state = state_of(model);
   const toml::table& recipe = model.recipe.table;
-  const auto training = [&](const char* key) { return spelled(recipe["training"][key]); };
+  const auto training = [&](const char* key) { return recipe_text(recipe["training"][key]); };
   std::vector<std::pair<std::string, std::string>> facts{
       {"checkpoint", model.directory.string()},
       {"parameters", human_count(static_cast<double>(model.denoiser->parameters().count()))},
-      {"backbone", fmt::format("{} layers of width {}", spelled(recipe["backbone"]["layers"]),
-                               spelled(recipe["backbone"]["width"]))},
+      {"backbone", fmt::format("{} layers of width {}", recipe_text(recipe["backbone"]["layers"]),
+                               recipe_text(recipe["backbone"]["width"]))},
       {"training",
        fmt::format("{} steps of {} samples, {}", state.value("step", 0), training("batch"), training("optimizer"))},
       {"time spent training", human_seconds(state.value("seconds", 0.0))},

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
-#include "experiments/evaluation/contact_sheet.h"
+#include "modalities/media/contact_sheet.h"
 #include "modalities/media/files.h"
 #include "modalities/media/image.h"
 

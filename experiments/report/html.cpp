@@ -50,6 +50,7 @@ audio { width: 100%; height: 34px; display: block; margin: 2px 0 4px; }
 .strip span { flex: 1; color: #b9bfcc; font: 11px/1.3 Inter, Arial, sans-serif; margin-top: 6px; text-align: center; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 16px; margin: 16px 0; }
 .plots > div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 12px 14px 6px; }
+pre { font: 13px/1.5 "JetBrains Mono", "DejaVu Sans Mono", monospace; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px; overflow-x: auto; }
 svg { width: 100%; height: auto; display: block; }
 )";
 

@@ -1,5 +1,6 @@
 #include "experiments/report/loss_log.h"
 
+#include <array>
 #include <set>
 #include <sstream>
 
@@ -15,6 +16,9 @@ const std::set<std::string>& other_figures() {
   static const std::set<std::string> names{"step", "skipped", "seconds", "loss", "gradient_norm", "learning_rate"};
   return names;
 }
+
+constexpr std::array<std::pair<const char*, const char*>, 3> kCourse{
+    {{"loss", "Loss"}, {"learning_rate", "Learning rate"}, {"gradient_norm", "Norm of the gradient"}}};
 
 using Points = std::map<std::string, std::vector<std::pair<double, double>>>;
 
@@ -35,7 +39,7 @@ std::vector<Series> series_of(Points points) {
 LossCurves read_loss_curves(const std::filesystem::path& log) {
   const std::string text = read_file(log);
   std::istringstream lines(text);
-  Points training, validation;
+  Points training, validation, course;
   for (std::string line; std::getline(lines, line);) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (json.is_discarded() && lines.eof()) break;  // the run ended in the middle of it
@@ -44,8 +48,11 @@ LossCurves read_loss_curves(const std::filesystem::path& log) {
     const double step = json["step"].get<double>();
     if (json.contains("validation")) add_figures(validation, step, json["validation"]);
     add_figures(training, step, json);
+    for (const auto& [name, title] : kCourse) {
+      if (json.contains(name) && json[name].is_number()) course[title].emplace_back(step, json[name].get<double>());
+    }
   }
-  return {series_of(std::move(training)), series_of(std::move(validation))};
+  return {series_of(std::move(training)), series_of(std::move(validation)), series_of(std::move(course))};
 }
 
 }  // namespace palimpsest

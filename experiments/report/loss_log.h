@@ -11,6 +11,7 @@ namespace palimpsest {
 struct LossCurves {
   std::vector<Series> training;    // figures by step, by name: one a modality
   std::vector<Series> validation;  // likewise of held-out splits
+  std::vector<Series> course;      // the loss as a whole, the learning rate, the gradient's norm
 };
 
 // A last line that was cut off is passed over. InputError: no such file, or a whole line that is not JSON.

@@ -199,6 +199,8 @@ void Report::strip(const Image& pictures, const std::vector<std::string>& labels
            element("p", {{"class", "soft"}}, escape_html(caption)) + "\n";
 }
 
+void Report::code(const std::string& text) { body_ += element("pre", {}, escape_html(text)) + "\n"; }
+
 std::string Report::html() const {
   return html_page(title_, element("h1", {}, escape_html(title_)) +
                                element("p", {{"class", "lead"}}, escape_html(lead_)) + element("nav", {}, contents_) +

@@ -46,6 +46,9 @@ class Report {
   // A picture of equal columns, with a label under each.
   void strip(const Image& pictures, const std::vector<std::string>& labels, const std::string& caption);
 
+  // Text as it stands, in letters of one width.
+  void code(const std::string& text);
+
   std::string html() const;
 
  private:

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "backbone/diffusion/distillation.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "datasets/sources/data_options.h"
@@ -36,39 +37,6 @@ fs::path find_tokenizer(const TokenizerPlaces& places, const std::string& role, 
   return find_data(place->second.path, "tokenizers." + role + ".path");
 }
 
-// The shards must hold every role of the canvas, made by the tokenizer that the recipe names.
-void check_set(const TokenSet& set, const std::string& name, const CanvasSchema& schema,
-               const std::map<std::string, std::string>& fingerprints) {
-  const std::vector<std::string> held = set.roles();
-  for (const Role& role : schema.roles()) {
-    if (!schema.holds(schema.role_index(role.name))) continue;
-    if (std::find(held.begin(), held.end(), role.name) == held.end()) {
-      throw InputError(name, role.name, "the shards hold no such role" + suggest(role.name, held));
-    }
-    if (set.fingerprint(role.name) != fingerprints.at(role.name)) {
-      throw InputError(name, role.name,
-                       "the shards were made by tokenizer " + set.fingerprint(role.name) + ", the recipe names " +
-                           fingerprints.at(role.name) + "; prepare them again");
-    }
-  }
-}
-
-std::vector<std::string> held_roles(const CanvasSchema& schema) {
-  std::vector<std::string> names;
-  for (std::int64_t r = 0; r < schema.num_roles(); ++r) {
-    if (schema.holds(r)) names.push_back(schema.role(r).name);
-  }
-  return names;
-}
-
-std::shared_ptr<TokenSet> open_checked(const std::string& directory, const std::string& split,
-                                       const CanvasSchema& schema,
-                                       const std::map<std::string, std::string>& fingerprints) {
-  std::shared_ptr<TokenSet> set = open_token_set(find_data(directory, "data.directory"), split);
-  check_set(*set, directory + " (" + split + ")", schema, fingerprints);
-  return set;
-}
-
 void copy_directory(const fs::path& from, const fs::path& to) {
   fs::create_directories(to);
   for (const auto& entry : fs::directory_iterator(from)) {
@@ -84,14 +52,17 @@ double total(const std::map<std::string, double>& counts) {
                          [](double sum, const auto& entry) { return sum + entry.second; });
 }
 
-std::vector<std::int64_t> consecutive(std::int64_t begin, std::int64_t count) {
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), begin);
-  return numbers;
+void check_batch(const DiffusionOptions& diffusion, const TrainingOptions& training, const std::string& file) {
+  if (diffusion.complementary && training.batch % 2 != 0) {
+    throw InputError(file, "training.batch",
+                     "must be even with diffusion.complementary, which takes documents twice, got " +
+                         std::to_string(training.batch));
+  }
 }
 
 }  // namespace
 
+<<<<<<< HEAD
 void MixtureOptions::validate() const {
   if (weight <= 0) throw InputError("", "weight", "must be above 0");
 }
@@ -110,11 +81,12 @@ void TokenDataOptions::validate() const {
   if (shuffle_rows < 1) throw InputError("", "shuffle_rows", "must be at least 1");
 }
 
+=======
+>>>>>>> from-training
 BackboneTask::BackboneTask(const TaskRequest& request)
     : training_(request.training),
-      diffusion_(recipe_options<DiffusionOptions>(request.recipe, "diffusion")),
-      data_(recipe_options<TokenDataOptions>(request.recipe, "data")),
       machine_(request.machine),
+<<<<<<< HEAD
       key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))),
       prefetcher_([this](std::int64_t number) { return prepare(number); }, kBatchesAhead) {
   if (diffusion_.complementary && training_.batch % 2 != 0) {
@@ -146,10 +118,33 @@ BackboneTask::BackboneTask(const TaskRequest& request)
   }
   const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
   transformer_ = std::make_unique<Transformer>(net, schema_, key_.fold("parameters"));
+=======
+      key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
+  const Recipe& recipe = request.recipe;
+  read_page(recipe);
+  TokenSets sets(meaning_.fingerprints);
+  const auto make_canvas = [this](const Recipe& of) {
+    return make_schema(recipe_options<CanvasOptions>(of, "canvas"), meaning_.tokenizers, of.file);
+  };
+  curriculum_.emplace(recipe, make_canvas, sets, key_);
+  for (const Stage& stage : curriculum_->stages()) check_batch(stage.diffusion, training_, recipe.file);
+  validation_.emplace(recipe, schema(), sets);
+  const auto net = recipe_options<TransformerOptions>(recipe, "backbone");
+  meaning_.digits = net.digits;
+  transformer_ = std::make_shared<Transformer>(net, schema(), key_.fold("parameters"));
+  const auto adapters = recipe_options<AdapterOptions>(recipe, "lora");
+  if (adapters.rank > 0) {
+    if (training_.start_from.empty()) throw InputError(recipe.file, "lora", "adapts what training.start_from names");
+    transformer_->add_adapters(adapters, key_.fold("adapters"));
+  }
+>>>>>>> from-training
   transformer_->parameters().to(machine_.device);
   transformer_->set_compute_type(machine_.dtype);
+  teacher_ = make_teacher(recipe, {schema(), meaning_.fingerprints}, machine_);
+  samples_.emplace(recipe, meaning_, validation_->tasks(), sets);
 }
 
+<<<<<<< HEAD
 std::vector<BackboneTask::StepView> BackboneTask::make_views(
     const std::map<std::string, std::string>& fingerprints) const {
   std::vector<MixturePart> parts;
@@ -169,18 +164,26 @@ std::vector<BackboneTask::StepView> BackboneTask::make_views(
       view.samples = std::make_shared<const Mixture>(own, key_.fold("data").fold(name), data_.shuffle_rows);
     }
     views.push_back(std::move(view));
+=======
+void BackboneTask::read_page(const Recipe& recipe) {
+  const auto canvas = recipe_options<CanvasOptions>(recipe, "canvas");
+  const TokenizerPlaces places = read_places(recipe);
+  for (const auto& [role, bounds] : canvas.roles) {
+    tokenizer_paths_[role] = find_tokenizer(places, role, recipe.file);
+    meaning_.tokenizers[role] = load_tokenizer(tokenizer_paths_[role]);
+    meaning_.fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
+>>>>>>> from-training
   }
-  return views;
+  meaning_.schema = make_schema(canvas, meaning_.tokenizers, recipe.file);
 }
 
-const BackboneTask::StepView& BackboneTask::view_at(std::int64_t step) const {
-  const double uniform = key_.fold("role set").uniform(static_cast<std::uint64_t>(step));
-  for (const StepView& view : views_) {
-    if (uniform < view.up_to) return view;
-  }
-  return views_.back();
+TokenBatch BackboneTask::batch_at(std::int64_t step, std::int64_t begin, std::int64_t count) const {
+  const PageView& view = curriculum_->view_at(step);
+  return token_batch(*view.samples, view.schema, curriculum_->stage_at(step).diffusion,
+                     {key_.fold("noise"), consecutive(begin, count), training_.batch});
 }
 
+<<<<<<< HEAD
 BackboneTask::Samples BackboneTask::samples(const Mixture& mixture, const CanvasSchema& schema,
                                             const std::vector<std::int64_t>& indices,
                                             const DiffusionOptions& options) const {
@@ -252,17 +255,20 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
     const StepView& view = view_at(step);
     whole_batch_ = {step, noised_positions(batch(*view.samples, view.schema,
                                                  {key_.fold("noise"), indices, training_.batch}, diffusion_, true))};
+=======
+std::map<std::string, double> BackboneTask::micro_factors(const TokenBatch& part, std::int64_t step) {
+  const Vocabulary& vocabulary = schema().vocabulary();
+  if (whole_batch_.step != step) {
+    whole_batch_ = {step, noised_positions(batch_at(step, step * training_.batch, training_.batch), vocabulary)};
+>>>>>>> from-training
   }
-  DiffusionOptions options = diffusion_;
-  const std::map<std::string, double> here = noised_positions(part);
-  const bool together = diffusion_.normalisation == LossNormalisation::kPerToken;
-  for (const auto& [modality, all] : whole_batch_.noised) {
-    const double count = together ? total(here) : here.at(modality);
-    const double of = together ? total(whole_batch_.noised) : all;
-    const double factor = of > 0 ? static_cast<double>(training_.micro_batches) * count / of : 0.0;
-    options.weights[modality] = factor * diffusion_.weight_of(modality);
-  }
-  return options;
+  const auto factor = [this](double here, double of) {
+    return of > 0 ? static_cast<double>(training_.micro_batches) * here / of : 0.0;
+  };
+  const std::map<std::string, double> here = noised_positions(part, vocabulary);
+  std::map<std::string, double> factors{{"", factor(total(here), total(whole_batch_.noised))}};
+  for (const auto& [modality, all] : whole_batch_.noised) factors[modality] = factor(here.at(modality), all);
+  return factors;
 }
 
 BackboneTask::Prepared BackboneTask::prepare(std::int64_t number) {
@@ -276,6 +282,7 @@ BackboneTask::Prepared BackboneTask::prepare(std::int64_t number) {
 }
 
 LossReport BackboneTask::loss(const StepPosition& position) {
+<<<<<<< HEAD
   const Prepared prepared = prefetcher_.take(position.step * training_.micro_batches + position.micro_batch);
   const DiffusionLoss result = diffuse(prepared.batch, prepared.options);
   return {result.loss, result.nats};
@@ -301,6 +308,37 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
   }
   for (auto& [name, value] : figures) value /= positions[name];
   return figures;
+=======
+  const std::int64_t share = training_.batch / training_.micro_batches;
+  const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
+  const TokenBatch batch = batch_at(position.step, begin, share);
+  DiffusionOptions options = curriculum_->stage_at(position.step).diffusion;
+  double together = 1.0;
+  if (training_.micro_batches > 1) {
+    const std::map<std::string, double> factors = micro_factors(batch, position.step);
+    together = factors.at("");
+    const bool one_mean = options.normalisation == LossNormalisation::kPerToken;
+    for (const auto& [modality, factor] : factors) {
+      if (!modality.empty()) options.weights[modality] = options.weight_of(modality) * (one_mean ? together : factor);
+    }
+  }
+  const CanvasSchema& canvas = curriculum_->view_at(position.step).schema;
+  const TokenCanvas clean = batch.clean.to(machine_.device);
+  const NoisyCanvas noisy = batch.noisy.to(machine_.device);
+  if (!teacher_) {
+    const DiffusionLoss result = diffusion_loss(*transformer_, clean, noisy, canvas, options);
+    return {result.loss, result.nats};
+  }
+  OnePassDenoiser student(*transformer_);
+  DiffusionLoss result = diffusion_loss(student, clean, noisy, canvas, options);
+  const at::Tensor taught = teacher_->loss(student, clean, noisy, canvas) * together;
+  result.nats["distillation"] = taught.item<double>();
+  return {result.loss + taught, result.nats};
+}
+
+std::map<std::string, double> BackboneTask::validate(std::int64_t) {
+  return validation_->figures(*transformer_, machine_.device, training_.batch / training_.micro_batches);
+>>>>>>> from-training
 }
 
 std::map<std::string, double> BackboneTask::units_a_step() const {
@@ -309,10 +347,19 @@ std::map<std::string, double> BackboneTask::units_a_step() const {
 }
 
 double BackboneTask::mean_length() const {
+<<<<<<< HEAD
   double mean = 0, previous = 0;
   for (const StepView& view : views_) {
     mean += (view.up_to - previous) * view_length(view);
     previous = view.up_to;
+=======
+  const std::vector<Stage>& stages = curriculum_->stages();
+  double mean = 0;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const std::int64_t end = i + 1 < stages.size() ? stages[i + 1].from : training_.steps;
+    const auto steps = static_cast<double>(std::max<std::int64_t>(0, std::min(end, training_.steps) - stages[i].from));
+    mean += steps / static_cast<double>(training_.steps) * stages[i].mean_length();
+>>>>>>> from-training
   }
   return mean;
 }
@@ -333,7 +380,23 @@ double BackboneTask::flops_a_step() const {
          units_a_step().at("tokens");
 }
 
-void BackboneTask::save_extras(const std::filesystem::path& checkpoint) const {
+std::int64_t BackboneTask::longest_step() const {
+  std::int64_t longest = 0;
+  for (std::int64_t step = 1; step < training_.steps; ++step) {
+    if (curriculum_->view_at(step).schema.length() > curriculum_->view_at(longest).schema.length()) longest = step;
+  }
+  return longest;
+}
+
+void BackboneTask::load_initial(const fs::path& weights) {
+  load_initial_weights(parameters(), meaning_, weights.parent_path());
+}
+
+std::vector<TaskSamples> BackboneTask::samples(std::int64_t count) const {
+  return samples_->make({transformer_, schema(), curriculum_->stages().front().diffusion, machine_.device}, count);
+}
+
+void BackboneTask::save_extras(const fs::path& checkpoint) const {
   for (const auto& [role, path] : tokenizer_paths_) copy_directory(path, checkpoint / "tokenizers" / role);
 }
 

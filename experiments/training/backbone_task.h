@@ -2,18 +2,26 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "backbone/diffusion/diffusion.h"
 #include "backbone/transformer/transformer.h"
+<<<<<<< HEAD
 #include "datasets/loading/mixture.h"
 #include "datasets/loading/prefetch.h"
+=======
+#include "experiments/training/curriculum.h"
+#include "experiments/training/initial_weights.h"
+#include "experiments/training/sample_maker.h"
+>>>>>>> from-training
 #include "experiments/training/task_factory.h"
-#include "pipelines/model.h"
+#include "experiments/training/teacher.h"
+#include "experiments/training/token_validation.h"
 
 namespace palimpsest {
 
+<<<<<<< HEAD
 // One part of a mixture: [[data.mixture]].
 struct MixtureOptions {
   std::string directory;  // as prepared
@@ -70,6 +78,8 @@ struct TokenDataOptions {
   void validate() const;
 };
 
+=======
+>>>>>>> from-training
 // [tokenizers.ROLE]
 struct TokenizerPlace {
   std::string path;  // a directory that Tokenizer::save wrote
@@ -88,16 +98,19 @@ class BackboneTask : public TrainingTask {
   // Samples step * batch + ... of the global order, each with noise of its own global index: a cut into micro-batches
   // changes neither.
   LossReport loss(const StepPosition& position) override;
-  // The training objective on held-out rows with noise that is the same every time: "unseen-style/text" in nats a
-  // token.
+  // The bound on held-out rows, as TokenValidation says.
   std::map<std::string, double> validate(std::int64_t step) override;
   std::map<std::string, double> units_a_step() const override;
   double flops_a_step() const override;
+  std::int64_t longest_step() const override;
+  void load_initial(const std::filesystem::path& weights) override;
+  std::vector<TaskSamples> samples(std::int64_t count) const override;
   void save_extras(const std::filesystem::path& checkpoint) const override;
 
-  const CanvasSchema& schema() const { return schema_; }
+  const CanvasSchema& schema() const { return meaning_.schema; }
 
  private:
+<<<<<<< HEAD
   // What a step sees: the whole schema and data set, or one of the recipe's role sets, drawn by weight.
   struct StepView {
     double up_to = 1;  // cumulative share of the steps
@@ -135,17 +148,25 @@ class BackboneTask : public TrainingTask {
   // although each has another number of noised positions.
   DiffusionOptions micro_options(const Batch& part, std::int64_t step);
   std::map<std::string, double> noised_positions(const Batch& batch) const;  // by modality
+=======
+  void read_page(const Recipe& recipe);
+  TokenBatch batch_at(std::int64_t step, std::int64_t begin, std::int64_t count) const;
+  // What each modality's loss of a micro-batch is multiplied with so that the mean over micro-batches is the loss of
+  // the whole batch, although each has another number of noised positions; "" for the positions taken together.
+  std::map<std::string, double> micro_factors(const TokenBatch& part, std::int64_t step);
+  double mean_length() const;  // positions of a row, over the run's steps
+>>>>>>> from-training
 
   TrainingOptions training_;
-  DiffusionOptions diffusion_;
-  TokenDataOptions data_;
   Machine machine_;
   RandomKey key_;
+  TableMeaning meaning_;                                          // schema, tokenizers and their fingerprints
   std::map<std::string, std::filesystem::path> tokenizer_paths_;  // by role
-  CanvasSchema schema_;
-  std::vector<StepView> views_;
-  std::map<std::string, std::unique_ptr<Mixture>> held_out_;  // by split
-  std::unique_ptr<Transformer> transformer_;
+  std::optional<Curriculum> curriculum_;
+  std::optional<TokenValidation> validation_;
+  std::optional<SampleMaker> samples_;
+  std::shared_ptr<Transformer> transformer_;
+  std::optional<Teacher> teacher_;
   struct StepCounts {
     std::int64_t step = -1;
     std::map<std::string, double> noised;

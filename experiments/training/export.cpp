@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "experiments/training/checkpoint.h"
+#include "pipelines/model.h"
 
 namespace palimpsest {
 
@@ -23,7 +24,7 @@ void copy_tree(const fs::path& from, const fs::path& to) {
 }
 
 void write_net(const fs::path& checkpoint, const fs::path& directory) {
-  TensorFile file = read_safetensors(checkpoint / "ema.safetensors");
+  TensorFile file{load_weights(checkpoint), {}};
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kBFloat16);
   write_safetensors(directory / "model.safetensors", file);
   if (fs::exists(checkpoint / "tokenizers")) copy_tree(checkpoint / "tokenizers", directory / "tokenizers");

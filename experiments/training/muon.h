@@ -4,16 +4,9 @@
 // Shapes: N matrices of R rows and C columns.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <map>
-#include <string>
-#include <utility>
-#include <vector>
+#include "experiments/training/update_rule.h"
 
 namespace palimpsest {
-
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 // Five Newton-Schulz steps of the odd quintic a X + b XX^T X + c (XX^T)^2 X with (a, b, c) = (3.4445, -4.7750, 2.0315),
 // which drives every singular value into about [0.7, 1.2]. Computed in `type`; returns float32 [N,R,C].
@@ -25,16 +18,14 @@ struct MuonSettings {
   c10::ScalarType type = c10::ScalarType::Float;  // of the Newton-Schulz products
 };
 
-class Muon {
+class Muon : public UpdateRule {
  public:
   Muon(NamedTensors matrices, MuonSettings settings);
 
   // Nesterov momentum, orthogonalised, times sqrt(max(1, R/C)) (Jordan's scale: an update's effect on a unit-RMS
-  // activation does not depend on the shape). Matrices without a gradient are left alone.
-  void step(double learning_rate);
-
-  // Momentum by parameter name, shared storage.
-  std::map<std::string, at::Tensor> state() const;
+  // activation does not depend on the shape).
+  void step(double learning_rate) override;
+  std::map<std::string, at::Tensor> state() const override;
 
  private:
   void step_shape(const std::vector<std::size_t>& members, double learning_rate);

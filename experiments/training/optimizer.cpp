@@ -10,6 +10,24 @@ namespace {
 
 bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
+// Parameters that one rule updates with one learning rate.
+struct Group {
+  bool muon = false, decays = false;
+  double share = 1.0;  // of the learning rate
+  auto operator<=>(const Group&) const = default;
+};
+
+std::unique_ptr<UpdateRule> make_rule(const Group& group, NamedTensors tensors, const TrainingOptions& options,
+                                      c10::ScalarType type) {
+  const double decay = group.decays ? options.weight_decay / group.share : 0.0;
+  if (group.muon) return std::make_unique<Muon>(std::move(tensors), MuonSettings{options.muon_momentum, decay, type});
+  if (options.optimizer == OptimizerKind::kLion) {
+    return std::make_unique<Lion>(std::move(tensors), LionSettings{options.beta1, options.beta2, decay});
+  }
+  return std::make_unique<AdamW>(std::move(tensors),
+                                 AdamWSettings{options.beta1, options.beta2, options.epsilon, decay});
+}
+
 }  // namespace
 
 AdamW::AdamW(NamedTensors tensors, AdamWSettings settings) : tensors_(std::move(tensors)), settings_(settings) {
@@ -53,35 +71,27 @@ ParameterUse parameter_use(const std::string& name, const at::Tensor& tensor) {
   return tensor.dim() == 2 ? ParameterUse::kMatrix : ParameterUse::kFilter;
 }
 
-Optimizer::Optimizer(const TrainingOptions& options, const ParameterSet& parameters, c10::ScalarType type)
-    : options_(options) {
-  NamedTensors plain, decayed, matrices;
+Optimizer::Optimizer(const TrainingOptions& options, const ParameterSet& parameters, c10::ScalarType type) {
+  std::map<Group, NamedTensors> groups;
   for (const auto& item : parameters.items()) {
+    if (!item.second.requires_grad()) continue;
     const ParameterUse use = parameter_use(item.first, item.second);
-    if (use == ParameterUse::kMatrix && options.optimizer == OptimizerKind::kMuon) {
-      matrices.push_back(item);
-    } else if (use == ParameterUse::kMatrix || use == ParameterUse::kFilter) {
-      decayed.push_back(item);
-    } else {
-      plain.push_back(item);
-    }
+    const bool hidden = use == ParameterUse::kMatrix, muon = hidden && options.optimizer == OptimizerKind::kMuon;
+    groups[{muon, hidden || use == ParameterUse::kFilter, muon ? 1.0 : parameters.rate(item.first)}].push_back(item);
   }
-  const AdamWSettings without{options.beta1, options.beta2, options.epsilon, 0.0};
-  const AdamWSettings with{options.beta1, options.beta2, options.epsilon, options.weight_decay};
-  adamw_.emplace_back(std::move(plain), without);
-  adamw_.emplace_back(std::move(decayed), with);
-  if (!matrices.empty())
-    muon_.emplace(std::move(matrices), MuonSettings{options.muon_momentum, options.weight_decay, type});
+  for (auto& [group, tensors] : groups) {
+    const double highest = group.muon ? options.muon_learning_rate : options.learning_rate;
+    parts_.push_back({make_rule(group, std::move(tensors), options, type), highest * group.share});
+  }
 }
 
 void Optimizer::step(double factor) {
-  for (AdamW& group : adamw_) group.step(options_.learning_rate * factor);
-  if (muon_) muon_->step(options_.muon_learning_rate * factor);
+  for (Part& part : parts_) part.rule->step(part.learning_rate * factor * scale_);
 }
 
 std::map<std::string, at::Tensor> Optimizer::state() const {
-  std::map<std::string, at::Tensor> state = muon_ ? muon_->state() : std::map<std::string, at::Tensor>{};
-  for (const AdamW& group : adamw_) state.merge(group.state());
+  std::map<std::string, at::Tensor> state;
+  for (const Part& part : parts_) state.merge(part.rule->state());
   return state;
 }
 

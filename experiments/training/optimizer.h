@@ -1,14 +1,10 @@
-// The optimizer of a run: AdamW for all parameters, or Muon for hidden matrices and AdamW for the rest.
+// The optimizer of a run: AdamW or Lion for all parameters, or Muon for hidden matrices and AdamW for the rest.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
+#include <memory>
 
 #include "base/parameters.h"
+#include "experiments/training/lion.h"
 #include "experiments/training/muon.h"
 #include "experiments/training/options.h"
 
@@ -19,12 +15,11 @@ struct AdamWSettings {
 };
 
 // AdamW (arXiv 1711.05101) through one fused pass over all tensors; bias correction counts each tensor's own steps.
-class AdamW {
+class AdamW : public UpdateRule {
  public:
   AdamW(NamedTensors tensors, AdamWSettings settings);
-  // Tensors without a gradient are left alone.
-  void step(double learning_rate);
-  std::map<std::string, at::Tensor> state() const;  // shared storage
+  void step(double learning_rate) override;
+  std::map<std::string, at::Tensor> state() const override;
 
  private:
   NamedTensors tensors_;
@@ -43,20 +38,28 @@ ParameterUse parameter_use(const std::string& name, const at::Tensor& tensor);
 
 class Optimizer {
  public:
-  // `parameters` must outlive the optimizer; `type` is that of Muon's products.
+  // Of the parameters that require a gradient; `parameters` must outlive the optimizer. `type` is that of Muon's
+  // products. A parameter's own share of the learning rate leaves its weight decay as it is, and Muon takes none: the
+  // scale of its updates is the same for all shapes.
   Optimizer(const TrainingOptions& options, const ParameterSet& parameters, c10::ScalarType type);
 
   // Applies the gradients, all learning rates multiplied by `factor`.
   void step(double factor);
+
+  // From here on all learning rates are so many times the options'.
+  void scale_rates(double scale) { scale_ = scale; }
 
   std::map<std::string, at::Tensor> state() const;
   // Copies a saved state in. InputError naming `file` and the tensor: missing, unexpected, another shape.
   void load_state(const std::map<std::string, at::Tensor>& values, const std::string& file);
 
  private:
-  TrainingOptions options_;
-  std::vector<AdamW> adamw_;
-  std::optional<Muon> muon_;
+  struct Part {
+    std::unique_ptr<UpdateRule> rule;
+    double learning_rate;  // at its highest
+  };
+  std::vector<Part> parts_;
+  double scale_ = 1.0;
 };
 
 }  // namespace palimpsest

@@ -32,6 +32,9 @@ void TrainingOptions::validate() const {
   require(give_up_after >= 1, "give_up_after", "must be at least 1");
   require(validate_every >= 0, "validate_every", "must not be negative");
   require(log_every >= 1, "log_every", "must be at least 1");
+  require(sample_every >= 0, "sample_every", "must not be negative");
+  require(sample_count >= 1, "sample_count", "must be at least 1");
+  require(energy_price >= 0, "energy_price", "must not be negative");
   require(seed >= 0, "seed", "must not be negative");
 }
 

@@ -5,9 +5,10 @@
 
 namespace palimpsest {
 
-enum class OptimizerKind { kAdamW, kMuon };
+enum class OptimizerKind { kAdamW, kMuon, kLion };
 constexpr auto enum_names(OptimizerKind) {
-  return std::array{std::pair{OptimizerKind::kAdamW, "adamw"}, std::pair{OptimizerKind::kMuon, "muon"}};
+  return std::array{std::pair{OptimizerKind::kAdamW, "adamw"}, std::pair{OptimizerKind::kMuon, "muon"},
+                    std::pair{OptimizerKind::kLion, "lion"}};
 }
 
 enum class DecayKind { kConstant, kCosine, kWarmupStableDecay };
@@ -26,7 +27,7 @@ struct TrainingOptions {
   std::int64_t batch = 32;         // samples a step, over all micro-batches
   std::int64_t micro_batches = 1;  // of each process; more of them need less memory
   OptimizerKind optimizer = OptimizerKind::kAdamW;
-  double learning_rate = 1e-3;       // AdamW's, at its highest
+  double learning_rate = 1e-3;       // AdamW's or Lion's, at its highest; Lion wants a third to a tenth of AdamW's
   double muon_learning_rate = 0.02;  // Muon's, at its highest; updates have unit spectral scale
   double muon_momentum = 0.95;
   double weight_decay = 0.0;  // decoupled, of matrices that are neither embeddings nor norms
@@ -49,7 +50,11 @@ struct TrainingOptions {
   bool shard_optimizer = true;          // several processes: each keeps a part of the optimizer's state
   std::int64_t validate_every = 500;    // steps; 0: only at the end
   std::int64_t log_every = 10;          // steps between lines of log.jsonl
+  std::int64_t sample_every = 0;        // steps between looks at what the net makes; 0: none
+  std::int64_t sample_count = 8;        // items of each task then
+  double energy_price = 0.0;            // of a kWh, for the estimate at the end where the machine tells its energy
   std::int64_t seed = 0;                // of initial values, data order and noise
+  std::vector<std::string> freeze;      // parameters that stay as they are, by name; `*` stands for any letters
   std::string start_from;               // checkpoint whose weights a fresh run starts from; "": drawn by the seed
 
   template <class Self, class Visitor>
@@ -58,13 +63,13 @@ struct TrainingOptions {
     visitor("batch", self.batch, "samples a step");
     visitor("micro_batches", self.micro_batches,
             "parts that each process cuts its share of a batch into, to save memory");
-    visitor("optimizer", self.optimizer, "adamw, or muon for hidden matrices with adamw for the rest");
-    visitor("learning_rate", self.learning_rate, "highest learning rate of adamw");
+    visitor("optimizer", self.optimizer, "adamw, lion, or muon for hidden matrices with adamw for the rest");
+    visitor("learning_rate", self.learning_rate, "highest learning rate of adamw or lion");
     visitor("muon_learning_rate", self.muon_learning_rate, "highest learning rate of muon");
     visitor("muon_momentum", self.muon_momentum, "momentum of muon");
     visitor("weight_decay", self.weight_decay, "decoupled weight decay of matrices");
-    visitor("beta1", self.beta1, "adamw: memory of the first moment");
-    visitor("beta2", self.beta2, "adamw: memory of the second moment");
+    visitor("beta1", self.beta1, "adamw: memory of the first moment; lion: share of the momentum in a step");
+    visitor("beta2", self.beta2, "adamw: memory of the second moment; lion: of the momentum");
     visitor("epsilon", self.epsilon, "adamw: added to the root of the second moment");
     visitor("warmup_steps", self.warmup_steps, "steps of linear warm-up");
     visitor("decay", self.decay, "constant, cosine or wsd (flat, then a linear fall)");
@@ -81,7 +86,11 @@ struct TrainingOptions {
     visitor("shard_optimizer", self.shard_optimizer, "several processes: each keeps a part of the optimizer's state");
     visitor("validate_every", self.validate_every, "steps between validations, 0 for only the last step");
     visitor("log_every", self.log_every, "steps between lines of the log");
+    visitor("sample_every", self.sample_every, "steps between sheets of samples, 0 for none");
+    visitor("sample_count", self.sample_count, "samples of each task on such a sheet");
+    visitor("energy_price", self.energy_price, "price of a kWh: what training cost is told where the machine can");
     visitor("seed", self.seed, "seed of initial values, data order and noise");
+    visitor("freeze", self.freeze, "names of parameters that stay as they are; * stands for any letters");
     visitor("start_from", self.start_from, "checkpoint or run whose weights a fresh run starts from");
   }
   void validate() const;

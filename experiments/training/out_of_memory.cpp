@@ -27,7 +27,7 @@ std::string amount_wanted(const std::string& message) {
                     human_count(static_cast<double>(peak_memory_bytes())) +
                     " bytes of main memory; lower training.batch (" + std::to_string(options.batch) +
                     "), raise training.micro_batches (" + std::to_string(options.micro_batches) +
-                    "), or lower the net's width and layers");
+                    "), or lower the net's width and layers; --dry-run tells what a recipe needs");
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // What the saved tensors, or the ids they were trained on, stand and fall with.
-constexpr std::array kFixed{"kind",      "canvas.", "tokenizers.",       "tokenizer.",
-                            "backbone.", "scorer.", "training.optimizer"};
+constexpr std::array kFixed{"kind",      "canvas.", "tokenizers.", "tokenizer.",
+                            "backbone.", "scorer.", "lora.",       "training.optimizer"};
 
 std::string text_of(const toml::node& node) {
   std::ostringstream out;

@@ -34,6 +34,9 @@ std::filesystem::path run_directory(const TrainRequest& request);
 // directory.
 std::filesystem::path train_recipe(const TrainRequest& request, const TaskMakers& makers);
 
+// Gives a fresh task the weights of a checkpoint (training.start_from); "" leaves it as the seed drew it.
+void begin_from(const std::string& checkpoint, TrainingTask& task);
+
 // State of a run's newest checkpoint, and where both are.
 nlohmann::json run_summary(const std::filesystem::path& run);
 
@@ -41,7 +44,8 @@ nlohmann::json run_summary(const std::filesystem::path& run);
 // Steps begin at fresh weights; of the run nothing else is written.
 Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, std::int64_t steps);
 
-// What --dry-run tells: resolved recipe, parameters, units and FLOPs a step.
-nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers);
+// What --dry-run tells: resolved recipe, parameters, units and FLOPs a step, memory; with probe steps also the time it
+// will take.
+nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers, std::int64_t probe_steps = 0);
 
 }  // namespace palimpsest

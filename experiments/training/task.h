@@ -10,6 +10,8 @@
 #include "base/machine.h"
 #include "base/parameters.h"
 #include "base/random.h"
+#include "base/safetensors.h"
+#include "modalities/media/media.h"
 
 namespace palimpsest {
 
@@ -25,6 +27,15 @@ struct StepPosition {
 struct MicroBatchContent {
   std::map<std::string, at::Tensor> tensors;
   std::vector<std::string> samples;  // keys
+};
+
+// What was made of one task's items: "caption-to-picture".
+struct TaskSamples {
+  struct Item {
+    std::map<std::string, Media> given, made;  // by role
+  };
+  std::string name;
+  std::vector<Item> items;
 };
 
 class TrainingTask {
@@ -45,6 +56,21 @@ class TrainingTask {
 
   // Floating-point operations of a step, forward and backward; 0 when not counted.
   virtual double flops_a_step() const { return 0.0; }
+
+  // A step, counted from 0, that needs as much memory as any.
+  virtual std::int64_t longest_step() const { return 0; }
+
+  // Takes a finished checkpoint's weights for a fresh run: by name, all of the same shapes unless the task knows
+  // better.
+  virtual void load_initial(const std::filesystem::path& weights) {
+    parameters().load(read_safetensors(weights).tensors, weights.string());
+  }
+
+  // What the net makes now, to be looked at; empty when the task makes nothing. The same draws at every step.
+  virtual std::vector<TaskSamples> samples(std::int64_t count) const {
+    (void)count;
+    return {};
+  }
 
   // Writes what a finished checkpoint of this kind holds beside model.safetensors (tokenizer.json, tokenizers/ROLE,
   // scores).

@@ -53,6 +53,17 @@ std::string bytes_field(std::uint32_t field, std::string_view value) {
   return tag_of(field, 2) + varint(value.size()) + std::string(value);
 }
 
+std::string plugin_data(std::string_view name, std::string_view content) {
+  return bytes_field(1, bytes_field(1, name) + (content.empty() ? "" : bytes_field(2, content)));
+}
+
+// google.protobuf.Value: number 2, string 3, bool 4.
+struct SettingValue {
+  std::string operator()(double value) const { return double_field(2, value); }
+  std::string operator()(const std::string& value) const { return bytes_field(3, value); }
+  std::string operator()(bool value) const { return integer_field(4, value ? 1 : 0); }
+};
+
 double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -91,7 +102,8 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& directory, std
   if (!out_) throw IoError(path_.string(), "", "cannot be written");
   // Event: wall_time 1, step 2, file_version 3, summary 5, session_log 7 {status 1 = START}.
   record(double_field(1, wall_time()) + bytes_field(3, "brain.Event:2"));
-  record(double_field(1, wall_time()) + integer_field(2, first_step) + bytes_field(7, integer_field(1, 1)));
+  // A reader drops all that has the start's step or a later one: what was said of first_step itself stays.
+  record(double_field(1, wall_time()) + integer_field(2, first_step + 1) + bytes_field(7, integer_field(1, 1)));
 }
 
 void TensorBoardWriter::record(const std::string& event) {
@@ -103,7 +115,8 @@ void TensorBoardWriter::summary(const std::string& value, std::int64_t step) {
   record(double_field(1, wall_time()) + integer_field(2, step) + bytes_field(5, bytes_field(1, value)));
 }
 
-// Summary.Value: tag 1, simple_value 2, image 4, audio 6, tensor 8, metadata 9 {plugin_data 1 {plugin_name 1}}.
+// Summary.Value: tag 1, simple_value 2, image 4, audio 6, tensor 8, metadata 9 {plugin_data 1 {plugin_name 1, content
+// 2}}.
 void TensorBoardWriter::scalar(const std::string& tag, double value, std::int64_t step) {
   summary(bytes_field(1, tag) + float_field(2, value), step);
 }
@@ -112,15 +125,35 @@ void TensorBoardWriter::text(const std::string& tag, const std::string& markdown
   constexpr std::int64_t kString = 7;  // TensorProto: dtype 1, tensor_shape 2 {dim 2 {size 1}}, string_val 8
   const std::string shape = bytes_field(2, integer_field(1, 1));
   const std::string tensor = integer_field(1, kString) + bytes_field(2, shape) + bytes_field(8, markdown);
-  summary(bytes_field(1, tag) + bytes_field(8, tensor) + bytes_field(9, bytes_field(1, bytes_field(1, "text"))), step);
+  summary(bytes_field(1, tag) + bytes_field(8, tensor) + bytes_field(9, plugin_data("text", "")), step);
 }
 
-void TensorBoardWriter::image(const std::string& tag, const std::string& png, std::int64_t step) {
-  summary(bytes_field(1, tag) + bytes_field(4, bytes_field(4, png)), step);
+// Image: height 1, width 2, colorspace 3 (3 is RGB), encoded 4.
+void TensorBoardWriter::image(const std::string& tag, const Png& png, std::int64_t step) {
+  const std::string image =
+      integer_field(1, png.height) + integer_field(2, png.width) + integer_field(3, 3) + bytes_field(4, png.bytes);
+  summary(bytes_field(1, tag) + bytes_field(4, image), step);
 }
 
-void TensorBoardWriter::audio(const std::string& tag, const std::string& wav, std::int64_t step) {
-  summary(bytes_field(1, tag) + bytes_field(6, bytes_field(4, wav) + bytes_field(5, "audio/wav")), step);
+// Audio: sample_rate 1, num_channels 2, length_frames 3, encoded 4, content_type 5.
+void TensorBoardWriter::audio(const std::string& tag, const Wav& wav, std::int64_t step) {
+  const std::string audio = float_field(1, static_cast<double>(wav.sample_rate)) + integer_field(2, 1) +
+                            integer_field(3, wav.samples) + bytes_field(4, wav.bytes) + bytes_field(5, "audio/wav");
+  summary(bytes_field(1, tag) + bytes_field(6, audio), step);
+}
+
+// HParamsPluginData {session_start_info 3 {hparams 1 (map of key 1 to Value 2), start_time_secs 5}}; the value itself
+// is an empty float tensor, as the plugin's own writer has it.
+void TensorBoardWriter::settings(const std::map<std::string, Setting>& settings) {
+  std::string start;
+  for (const auto& [name, setting] : settings) {
+    start += bytes_field(1, bytes_field(1, name) + bytes_field(2, std::visit(SettingValue{}, setting)));
+  }
+  start += double_field(5, wall_time());
+  const std::string nothing = integer_field(1, 1) + bytes_field(2, "");  // TensorProto of type float without shape
+  summary(bytes_field(1, "_hparams_/session_start_info") + bytes_field(8, nothing) +
+              bytes_field(9, plugin_data("hparams", bytes_field(3, start))),
+          0);
 }
 
 void TensorBoardWriter::flush() {

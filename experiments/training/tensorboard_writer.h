@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace palimpsest {
 
@@ -22,8 +24,19 @@ class TensorBoardWriter {
 
   void scalar(const std::string& tag, double value, std::int64_t step);
   void text(const std::string& tag, const std::string& markdown, std::int64_t step);
-  void image(const std::string& tag, const std::string& png, std::int64_t step);
-  void audio(const std::string& tag, const std::string& wav, std::int64_t step);
+  struct Png {
+    std::string bytes;
+    std::int64_t height = 0, width = 0;
+  };
+  void image(const std::string& tag, const Png& png, std::int64_t step);
+  struct Wav {
+    std::string bytes;
+    std::int64_t sample_rate = 0, samples = 0;  // mono
+  };
+  void audio(const std::string& tag, const Wav& wav, std::int64_t step);
+  // What the run was begun with, for the HPARAMS page: numbers, texts and switches by name.
+  using Setting = std::variant<double, std::string, bool>;
+  void settings(const std::map<std::string, Setting>& settings);
   void flush();
 
  private:

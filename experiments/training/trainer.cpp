@@ -11,8 +11,10 @@
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/recipe.h"
 #include "base/safetensors.h"
 #include "experiments/training/learning_rate.h"
+#include "experiments/training/sample_files.h"
 
 namespace palimpsest {
 
@@ -35,6 +37,18 @@ std::string note_of(const StepReport& report, std::int64_t skipped) {
   for (const auto& [name, value] : report.figures) note += "  " + name + " " + short_number(value);
   if (skipped > 0) note += "  skipped " + std::to_string(skipped);
   return note;
+}
+
+// The recipe's single values by dotted key.
+std::map<std::string, TensorBoardWriter::Setting> settings_of(const std::string& recipe) {
+  std::map<std::string, TensorBoardWriter::Setting> settings;
+  const toml::table table = toml::parse(recipe);
+  for (const auto& [key, value] : recipe_values(table)) {
+    if (const auto number = value->value<double>(); number && !value->is_boolean()) settings[key] = *number;
+    if (const auto text = value->value<std::string>()) settings[key] = *text;
+    if (const auto on = value->as_boolean()) settings[key] = on->get();
+  }
+  return settings;
 }
 
 // Adds a step to the sums since the last line of the log.
@@ -136,20 +150,26 @@ void Trainer::open_logs() {
   if (!place_.peers->first()) return;
   log_.emplace(place_.directory / "log.jsonl", state_.step);
   events_.emplace(place_.directory, state_.step);
-  if (state_.step == 0) events_->text("recipe", "```toml\n" + place_.recipe + "```", 0);
+  if (state_.step == 0) {
+    events_->text("recipe", "```toml\n" + place_.recipe + "```", 0);
+    events_->settings(settings_of(place_.recipe));
+  }
   progress_.emplace("training " + place_.directory.filename().string(), options_.steps, "step", state_.step);
 }
 
 TrainingState Trainer::train() {
   if (finished()) return state_;
   open_logs();
+  gauge_.emplace(task_, place_.compute);
   begin_ = Clock::now();
   while (!finished()) {
     const StepReport report = training_step(task_, optimizer_, options_, state_.step, exchange_);
     after_step(report);
-    if (progress_) progress_->update(state_.step, note_of(report, state_.skipped));
+    gauge_->step_done();
+    if (progress_) progress_->update(state_.step, note_of(report, state_.skipped) + gauge_->note());
     failpoint("train.after_step");
     const bool best = (finished() || due(options_.validate_every)) && validate();
+    if (options_.sample_every > 0 && (finished() || due(options_.sample_every))) sample();
     if (finished() || due(options_.checkpoint_every) || best || report.stop) save();
     writer_.check();
     if (report.stop && !finished()) {
@@ -216,6 +236,9 @@ void Trainer::log_window() {
   for (const auto& [name, value] : line.items()) {
     if (name != "step" && value.is_number()) events_->scalar("train/" + name, value.get<double>(), state_.step);
   }
+  for (const auto& [name, value] : gauge_->figures()) {
+    events_->scalar("speed/" + name + (name == "mfu" ? "" : "_per_second"), value, state_.step);
+  }
   events_->flush();
 }
 
@@ -250,6 +273,16 @@ bool Trainer::note_best(const std::map<std::string, double>& figures) {
       !state_.best || (options_.best == BestKind::kHighest ? value > *state_.best : value < *state_.best);
   if (better) state_.best = value;
   return better;
+}
+
+// With the average, which is what ships.
+void Trainer::sample() {
+  if (!place_.peers->first()) return;
+  const ParameterAverage::Use use(average_);
+  const std::vector<TaskSamples> samples = task_.samples(options_.sample_count);
+  if (samples.empty()) return;
+  write_samples(sample_path(place_.directory, state_.step), samples);
+  show_samples(*events_, samples, state_.step);
 }
 
 void Trainer::save() {

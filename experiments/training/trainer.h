@@ -13,6 +13,7 @@
 #include "experiments/training/optimizer.h"
 #include "experiments/training/options.h"
 #include "experiments/training/run_log.h"
+#include "experiments/training/speed_gauge.h"
 #include "experiments/training/task.h"
 #include "experiments/training/tensorboard_writer.h"
 
@@ -62,6 +63,8 @@ class Trainer {
   const TrainingState& state() const { return state_; }
   const ParameterAverage& average() const { return average_; }
   const CheckpointWriter& writer() const { return writer_; }
+  // That this call of train() took, where the machine tells.
+  std::optional<double> joules() { return gauge_ ? gauge_->joules() : std::nullopt; }
 
  private:
   void resume(const std::filesystem::path& checkpoint);
@@ -71,6 +74,7 @@ class Trainer {
   void log_window();
   bool validate();  // is it the best so far?
   bool note_best(const std::map<std::string, double>& figures);
+  void sample();
   void save();
   KeepPolicy policy() const;
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
@@ -86,6 +90,7 @@ class Trainer {
   std::optional<RunLog> log_;                // in the first process
   std::optional<TensorBoardWriter> events_;  // likewise
   std::optional<Progress> progress_;         // likewise
+  std::optional<SpeedGauge> gauge_;
   double seconds_before_ = 0.0;
   std::int64_t skipped_in_a_row_ = 0, saved_step_ = -1;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

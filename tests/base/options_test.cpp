@@ -106,7 +106,7 @@ TEST(Options, AnEnumIsReadByNameAndAWholeNumberIsANumber) {
 }
 
 TEST(Options, ABrokenRuleNamesFileTableAndKey) {
-  EXPECT_EQ(rejection("[inner]\nweight = -1.0"), "r.toml: inner: weight: must be 0 or more");
+  EXPECT_EQ(rejection("[inner]\nweight = -1.0"), "r.toml: inner.weight: must be 0 or more");
 }
 
 Outer parse_flags(std::vector<std::string> arguments) {

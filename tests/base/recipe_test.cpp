@@ -116,10 +116,29 @@ TEST_F(RecipeTest, GivesItsTablesAsOptions) {
   const Recipe recipe = load_recipe("top", "train");
   EXPECT_EQ(recipe_options<TrainingTable>(recipe, "training").steps, 20);
   EXPECT_EQ(recipe_options<TrainingTable>(recipe, "absent").name, "none");
-  EXPECT_EQ(message_of<InputError>([&] { recipe_options<TrainingTable>(recipe, "seed"); }),
-            recipe.file + ": seed: must be a table");
-  EXPECT_EQ(message_of<InputError>([&] { recipe_options<TrainingTable>(recipe, "data"); }),
-            recipe.file + ": data.x: unknown key; valid: steps, rate, name");
+}
+
+TEST_F(RecipeTest, ErrorsShowTheLineOfTheFileThatSaysTheKey) {
+  const std::string root = scratch_.path().string();
+  const Recipe recipe = load_recipe("top", "train");
+  const auto rejected = [](const Recipe& read, const char* table) {
+    return message_of<InputError>([&] { recipe_options<TrainingTable>(read, table); });
+  };
+  EXPECT_EQ(rejected(recipe, "seed"), root + "/train/ground.toml:1: seed: must be a table\n  1 | seed = 1");
+  EXPECT_EQ(rejected(recipe, "data"),
+            root + "/train/ground.toml:7: data.x: unknown key; valid: steps, rate, name\n  7 | x = 1");
+  scratch_.write("train/typo.toml", "base = \"top\"\n\n[training]\nstep = 3  # a slip\n");
+  EXPECT_EQ(rejected(load_recipe("typo", "train"), "training"),
+            root + "/train/typo.toml:4: training.step: unknown key; did you mean 'steps'?\n  4 | step = 3  # a slip");
+  EXPECT_EQ(rejected(load_recipe("top", "train", {"training.stops=3"}), "training"),
+            "command line: training.stops: unknown key; did you mean 'steps'?");
+}
+
+TEST_F(RecipeTest, ErrorsOfKeysThatNoFileSaysShowTheTableAround) {
+  const Recipe recipe = load_recipe("top", "train");
+  const InputError error = at_its_line(recipe, InputError(recipe.file, "training.absent.deep", "is missing"));
+  EXPECT_EQ(error.file(), recipe.file + ":2");
+  EXPECT_EQ(at_its_line(recipe, InputError("other.h5", "training", "is torn")).file(), "other.h5");
 }
 
 TEST(RecipeRoot, IsTheSourceTreesFolder) {

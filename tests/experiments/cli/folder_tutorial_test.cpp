@@ -1,4 +1,4 @@
-// The README's chapter about one's own folder, typed as it stands there (with settings that make it small).
+// The tutorial about one's own folder, typed as it stands there (with settings that make it small).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,16 +13,15 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPictures = 40;
 
-// The commands of the first code block after a heading of the README, those of ./run left out.
-std::vector<std::string> readme_commands(const std::string& heading) {
-  const std::string text = read_file(kSource / "README.md");
-  const std::size_t chapter = text.find("## " + heading);
-  EXPECT_NE(chapter, std::string::npos) << heading;
-  const std::size_t begin = text.find("```\n", chapter) + 4, end = text.find("```", begin);
-  std::istringstream lines(text.substr(begin, end - begin));
+// The program's commands in all code blocks of a page, in their order; those of ./run left out.
+std::vector<std::string> commands_of(const std::string& page) {
+  std::istringstream lines(read_file(kSource / page));
   std::vector<std::string> commands;
+  bool inside = false;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("build/palimpsest ")) commands.push_back(line.substr(std::string("build/palimpsest ").size()));
+    if (line.starts_with("```")) inside = !inside;
+    if (inside && line.starts_with("build/palimpsest "))
+      commands.push_back(line.substr(std::string("build/palimpsest ").size()));
   }
   return commands;
 }
@@ -48,30 +47,47 @@ class FolderTutorial : public testing::Test {
   }
 
   CommandOutcome run(const std::string& arguments) const {
-    return run_command(folder,
-                       std::string(PALIMPSEST_PROGRAM) + " " + arguments + " --threads 1 --dtype fp32 --device cpu");
+    const std::string machine = arguments.starts_with("inspect ") ? "" : " --threads 1 --dtype fp32 --device cpu";
+    return run_command(folder, std::string(PALIMPSEST_PROGRAM) + " " + arguments + machine);
   }
 
   ScratchFolder folder;
 };
 
-TEST_F(FolderTutorial, EveryCommandOfTheReadmeWorks) {
-  std::vector<std::string> commands = readme_commands("On your own pictures and captions");
-  ASSERT_EQ(commands.size(), 4u);
+TEST_F(FolderTutorial, EveryCommandOfThePageWorks) {
+  std::vector<std::string> commands = commands_of("docs/tutorial.md");
+  ASSERT_EQ(commands.size(), 6u);
   commands[0] += small_data_settings() + small_tokenizer_settings() +
                  " tokenizers.caption.max_tokens=80 tokenizers.speech.max_tokens=160";
-  replace(commands[1], "--fit-seconds 1800", "--steps 4");
-  commands[1] += small_training_settings() + small_tokenizer_settings();
-  replace(commands[2], "--count 8", "--count 2 --steps 3");
+  replace(commands[2], "--probe 4", "--probe 1");
+  replace(commands[3], "--fit-seconds 1800", "--steps 4");
+  for (std::size_t i : {2, 3}) {
+    commands[i] +=
+        small_training_settings() + small_tokenizer_settings() +
+        " data.tasks='[\"caption -> picture\"]' training.sample_every=4 training.sample_count=1 sampler.steps=2";
+  }
+  replace(commands[4], "--count 8", "--count 2 --steps 3");
   for (const std::string& command : commands) {
     const CommandOutcome outcome = run(command);
     ASSERT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
   }
-  for (const char* file : {"data/mine/ledger.jsonl", "runs/mine/recipe.toml", "out/picture-001.png",
+  for (const char* file : {"data/mine/ledger.jsonl", "runs/mine/recipe.toml", "runs/mine/report.html",
+                           "runs/mine/samples/step-00000004/caption-to-picture/sheet.png", "out/picture-001.png",
                            "out/speech-001.wav", "out/caption-000.txt"}) {
     EXPECT_TRUE(fs::exists(folder / file)) << file;
   }
   EXPECT_THAT(folder.read("data/mine/ledger.jsonl"), HasSubstr("\"kept\""));
+}
+
+TEST(FolderTutorialPage, HoldsTheCommandsOfTheReadme) {
+  const std::string readme = read_file(kSource / "README.md");
+  const std::size_t chapter = readme.find("## On your own pictures and captions");
+  ASSERT_NE(chapter, std::string::npos);
+  std::istringstream block(readme.substr(readme.find("```\n", chapter) + 4));
+  const std::string page = read_file(kSource / "docs/tutorial.md");
+  int commands = 0;
+  for (std::string line; std::getline(block, line) && line != "```"; ++commands) EXPECT_THAT(page, HasSubstr(line));
+  EXPECT_GE(commands, 4);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "base/errors.h"
+#include "experiments/training/freeze.h"
+#include "tests/support/message.h"
 
 namespace palimpsest {
 namespace {
@@ -96,6 +98,74 @@ TEST(Muon, AppliesNesterovMomentumWithJordansScaleAndDecay) {
     expected = expected * (1 - 0.02 * 0.2) - 0.02 * 2.0 * orthogonalise_NRC(ahead.unsqueeze(0), at::kFloat)[0];
     ASSERT_LT((weight - expected).abs().max().item<float>(), kTolerance);
   }
+}
+
+TEST(Lion, AgreesWithItsFormula) {
+  const RandomKey key = RandomKey::root(11);
+  at::Tensor weight = normal(key, {9}).requires_grad_(true);
+  at::Tensor expected = weight.detach().clone(), momentum = at::zeros({9});
+  Lion lion({{"w", weight}}, {0.9, 0.97, 0.3});
+  for (std::uint64_t step = 0; step < 6; ++step) {
+    const at::Tensor gradient = normal(key.fold(step), {9});
+    weight.mutable_grad() = gradient;
+    lion.step(0.01);
+    expected = expected - 0.01 * ((0.9 * momentum + 0.1 * gradient).sign() + 0.3 * expected);
+    momentum = 0.97 * momentum + 0.03 * gradient;
+    ASSERT_LT((weight - expected).abs().max().item<float>(), kTolerance) << step;
+  }
+  EXPECT_LT((lion.state().at("lion.momentum.w") - momentum).abs().max().item<float>(), kTolerance);
+}
+
+TEST(Optimizer, KeepsNoStateOfFrozenParametersAndLeavesThemAlone) {
+  ParameterSet parameters;
+  for (const char* name : {"body", "embed.weight"}) parameters.add(name, at::ones({2, 2}));
+  freeze(parameters, {"embed"}, "r.toml");
+  for (const OptimizerKind kind : {OptimizerKind::kAdamW, OptimizerKind::kMuon, OptimizerKind::kLion}) {
+    TrainingOptions options;
+    options.optimizer = kind;
+    Optimizer optimizer(options, parameters, at::kFloat);
+    for (const auto& [name, value] : optimizer.state()) EXPECT_EQ(name.find("embed"), std::string::npos) << name;
+    parameters.items()[0].second.mutable_grad() = at::ones({2, 2});
+    optimizer.step(1.0);
+  }
+  EXPECT_TRUE(parameters.items()[1].second.equal(at::ones({2, 2})));
+  EXPECT_EQ(trainable_count(parameters), 4);
+}
+
+// A share of the learning rate scales the step of AdamW and Lion, not the decay.
+TEST(Optimizer, AParameterMayTakeAShareOfTheLearningRate) {
+  for (const OptimizerKind kind : {OptimizerKind::kAdamW, OptimizerKind::kLion}) {
+    TrainingOptions options;
+    options.optimizer = kind;
+    options.learning_rate = 0.1;
+    options.weight_decay = 0.5;
+    ParameterSet parameters;
+    for (const char* name : {"full", "half"}) parameters.add(name, at::ones({2, 2}));
+    parameters.set_rate("half", 0.5);
+    Optimizer optimizer(options, parameters, at::kFloat);
+    for (const auto& [name, tensor] : parameters.items()) tensor.mutable_grad() = at::ones_like(tensor);
+    optimizer.step(1.0);
+    EXPECT_NEAR(parameters.items()[0].second[0][0].item<double>(), 1.0 - 0.05 - 0.1, kTolerance);
+    EXPECT_NEAR(parameters.items()[1].second[0][0].item<double>(), 1.0 - 0.05 - 0.05, kTolerance);
+  }
+}
+
+TEST(Freeze, PatternsMeanNamesAndWhatLiesUnderThem) {
+  EXPECT_TRUE(name_matches("blocks.0.attention.qkv.weight", "blocks.0"));
+  EXPECT_TRUE(name_matches("blocks.0.attention.qkv.weight", "blocks.*.qkv"));
+  EXPECT_TRUE(name_matches("embed.weight", "*embed*"));
+  EXPECT_FALSE(name_matches("blocks.01.norm", "blocks.0"));
+  EXPECT_FALSE(name_matches("digit_embed.weight", "embed"));
+  EXPECT_TRUE(name_matches("ab.ab", "*ab"));
+}
+
+TEST(Freeze, RefusesPatternsThatMeanNothingAndThoseThatMeanAll) {
+  ParameterSet parameters;
+  parameters.add("embed.weight", at::ones({2, 2}));
+  EXPECT_EQ(message_of<InputError>([&] { freeze(parameters, {"embed.weigth"}, "r.toml"); }),
+            "r.toml: training.freeze: 'embed.weigth' means no parameter; did you mean 'embed.weight'?");
+  EXPECT_EQ(message_of<InputError>([&] { freeze(parameters, {"*"}, "r.toml"); }),
+            "r.toml: training.freeze: leaves nothing to train");
 }
 
 TEST(Optimizer, SortsParametersByUse) {

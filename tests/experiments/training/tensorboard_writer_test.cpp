@@ -115,8 +115,8 @@ TEST(TensorBoardWriter, WritesTextPicturesAndSound) {
   const ScratchFolder scratch;
   TensorBoardWriter writer(scratch.path(), 0);
   writer.text("recipe", std::string(300, 'x'), 1);
-  writer.image("picture", "PNG bytes", 2);
-  writer.audio("speech", "WAV bytes", 3);
+  writer.image("picture", {"PNG bytes", 3, 4}, 2);
+  writer.audio("speech", {"WAV bytes", 16'000, 8}, 3);
   writer.flush();
   const auto events = events_of(scratch.path() / "events.out.tfevents.0000000000.palimpsest");
   ASSERT_EQ(events.size(), 5u);

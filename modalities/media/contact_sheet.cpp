@@ -1,4 +1,4 @@
-#include "experiments/evaluation/contact_sheet.h"
+#include "modalities/media/contact_sheet.h"
 
 #include <ATen/ops/full.h>
 
