@@ -7,7 +7,7 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "datasets/sources/data_options.h"
-#include "modalities/canvas/packing.h"
+#include "experiments/training/exchange.h"
 
 namespace palimpsest {
 
@@ -62,64 +62,12 @@ void check_batch(const DiffusionOptions& diffusion, const TrainingOptions& train
 
 }  // namespace
 
-<<<<<<< HEAD
-void MixtureOptions::validate() const {
-  if (weight <= 0) throw InputError("", "weight", "must be above 0");
-}
-
-void RoleSetOptions::validate() const {
-  if (roles.empty()) throw InputError("", "roles", "must name at least one role");
-  if (weight <= 0) throw InputError("", "weight", "must be above 0");
-}
-
-void TokenDataOptions::validate() const {
-  if (directory.empty() && mixture.empty())
-    throw InputError("", "directory", "is missing: a directory that prepare wrote");
-  if (directory.empty() && !validation.empty())
-    throw InputError("", "directory", "is missing: validation splits are its");
-  if (validation_rows < 1) throw InputError("", "validation_rows", "must be at least 1");
-  if (shuffle_rows < 1) throw InputError("", "shuffle_rows", "must be at least 1");
-}
-
-=======
->>>>>>> from-training
 BackboneTask::BackboneTask(const TaskRequest& request)
     : training_(request.training),
       machine_(request.machine),
-<<<<<<< HEAD
+      peers_(request.peers),
       key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))),
       prefetcher_([this](std::int64_t number) { return prepare(number); }, kBatchesAhead) {
-  if (diffusion_.complementary && training_.batch % 2 != 0) {
-    throw InputError(request.recipe.file, "training.batch",
-                     "must be even with diffusion.complementary, which takes documents twice, got " +
-                         std::to_string(training_.batch));
-  }
-  const auto canvas = recipe_options<CanvasOptions>(request.recipe, "canvas");
-  const TokenizerPlaces places = read_places(request.recipe);
-  Tokenizers tokenizers;
-  std::map<std::string, std::string> fingerprints;
-  for (const auto& [role, bounds] : canvas.roles) {
-    tokenizer_paths_[role] = find_tokenizer(places, role, request.recipe.file);
-    tokenizers[role] = load_tokenizer(tokenizer_paths_[role]);
-    fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
-  }
-  schema_ = make_schema(canvas, tokenizers, request.recipe.file);
-  packed_ = canvas.packed;
-  if (packed_ != 0 && packed_ < schema_.length()) {
-    throw InputError(request.recipe.file, "canvas.packed",
-                     "must be 0 or at least the " + std::to_string(schema_.length()) +
-                         " positions of a whole document, which is never split; got " + std::to_string(packed_));
-  }
-  for (const auto& [role, odds] : diffusion_.given_odds) schema_.role_index(role);  // InputError when there is none
-  views_ = make_views(fingerprints);
-  for (const std::string& split : data_.validation) {
-    const std::vector<MixturePart> part{{open_checked(data_.directory, split, schema_, fingerprints), 1.0}};
-    held_out_[split] = std::make_unique<Mixture>(part, RandomKey::root(0).fold("validation"));
-  }
-  const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
-  transformer_ = std::make_unique<Transformer>(net, schema_, key_.fold("parameters"));
-=======
-      key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
   const Recipe& recipe = request.recipe;
   read_page(recipe);
   TokenSets sets(meaning_.fingerprints);
@@ -137,34 +85,12 @@ BackboneTask::BackboneTask(const TaskRequest& request)
     if (training_.start_from.empty()) throw InputError(recipe.file, "lora", "adapts what training.start_from names");
     transformer_->add_adapters(adapters, key_.fold("adapters"));
   }
->>>>>>> from-training
   transformer_->parameters().to(machine_.device);
   transformer_->set_compute_type(machine_.dtype);
   teacher_ = make_teacher(recipe, {schema(), meaning_.fingerprints}, machine_);
   samples_.emplace(recipe, meaning_, validation_->tasks(), sets);
 }
 
-<<<<<<< HEAD
-std::vector<BackboneTask::StepView> BackboneTask::make_views(
-    const std::map<std::string, std::string>& fingerprints) const {
-  std::vector<MixturePart> parts;
-  for (const MixtureOptions& part : data_.mixture)
-    parts.push_back({open_checked(part.directory, part.split, schema_, fingerprints), part.weight});
-  if (parts.empty()) parts.push_back({open_checked(data_.directory, data_.split, schema_, fingerprints), 1.0});
-  const auto all = std::make_shared<const Mixture>(std::move(parts), key_.fold("data"), data_.shuffle_rows);
-  if (data_.role_sets.empty()) return {{1.0, schema_, all}};
-  double sum = 0, running = 0;
-  for (const auto& [name, set] : data_.role_sets) sum += set.weight;
-  std::vector<StepView> views;
-  for (const auto& [name, set] : data_.role_sets) {
-    running += set.weight;
-    StepView view{running / sum, schema_.with_roles(set.roles), all};
-    if (!set.directory.empty()) {
-      const std::vector<MixturePart> own{{open_checked(set.directory, set.split, view.schema, fingerprints), 1.0}};
-      view.samples = std::make_shared<const Mixture>(own, key_.fold("data").fold(name), data_.shuffle_rows);
-    }
-    views.push_back(std::move(view));
-=======
 void BackboneTask::read_page(const Recipe& recipe) {
   const auto canvas = recipe_options<CanvasOptions>(recipe, "canvas");
   const TokenizerPlaces places = read_places(recipe);
@@ -172,173 +98,92 @@ void BackboneTask::read_page(const Recipe& recipe) {
     tokenizer_paths_[role] = find_tokenizer(places, role, recipe.file);
     meaning_.tokenizers[role] = load_tokenizer(tokenizer_paths_[role]);
     meaning_.fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
->>>>>>> from-training
   }
   meaning_.schema = make_schema(canvas, meaning_.tokenizers, recipe.file);
 }
 
-TokenBatch BackboneTask::batch_at(std::int64_t step, std::int64_t begin, std::int64_t count) const {
+TokenBatch BackboneTask::batch_at(std::int64_t step, const std::vector<std::int64_t>& indices) const {
   const PageView& view = curriculum_->view_at(step);
-  return token_batch(*view.samples, view.schema, curriculum_->stage_at(step).diffusion,
-                     {key_.fold("noise"), consecutive(begin, count), training_.batch});
+  const Stage& stage = curriculum_->stage_at(step);
+  return token_batch(*view.samples, {view.schema, {}, stage.packed}, stage.diffusion,
+                     {key_.fold("noise"), indices, training_.batch});
 }
 
-<<<<<<< HEAD
-BackboneTask::Samples BackboneTask::samples(const Mixture& mixture, const CanvasSchema& schema,
-                                            const std::vector<std::int64_t>& indices,
-                                            const DiffusionOptions& options) const {
-  const std::vector<std::string> held = held_roles(schema);
-  const auto foreign = [&held](const std::string& role) {
-    return std::find(held.begin(), held.end(), role) == held.end();
-  };
-  Samples samples{{}, indices};
-  for (const std::int64_t index : indices) {
-    samples.documents.push_back(mixture.document(mixture.place(options.sample_of(index))));
-    std::erase_if(samples.documents.back().roles, [&foreign](const auto& filling) { return foreign(filling.first); });
-    std::erase_if(samples.documents.back().hidden, foreign);
-  }
-  return samples;
+std::vector<std::int64_t> BackboneTask::indices_of(const StepPosition& position) const {
+  const std::int64_t share = training_.batch / training_.micro_batches;
+  return consecutive(position.step * training_.batch + position.micro_batch * share, share);
 }
 
-TokenCanvas BackboneTask::packed(const CanvasSchema& schema, Samples& samples) const {
-  Samples whole;
-  std::vector<std::int64_t> lengths;
-  for (std::size_t number = 0; number < samples.documents.size(); ++number) {
-    const std::int64_t length = packed_length(schema, samples.documents[number]);
-    if (length == 0) continue;
-    lengths.push_back(length);
-    whole.documents.push_back(std::move(samples.documents[number]));
-    whole.indices.push_back(samples.indices[number]);
+BackboneTask::Prepared BackboneTask::prepare(std::int64_t number) {
+  const std::int64_t step = number / own_parts(), first = peers_->rank() * own_parts();
+  Prepared prepared{batch_at(step, indices_of({step, first + number % own_parts()})), {}};
+  if (training_.micro_batches == 1) return prepared;
+  if (own_batch_.step != step) {
+    const std::int64_t share = training_.batch / peers_->size();
+    const TokenBatch own = batch_at(step, consecutive(step * training_.batch + peers_->rank() * share, share));
+    own_batch_ = {step, noised_positions(own, schema().vocabulary())};
   }
-  const PackingPlan plan = best_fit(lengths, packed_);
-  samples = {};
-  for (const auto& row : plan) {
-    for (const std::size_t document : row) samples.indices.push_back(whole.indices[document]);
-  }
-  return pack_canvas(schema, whole.documents, plan, packed_);
+  prepared.noised_here = own_batch_.noised;
+  return prepared;
 }
 
-BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, NoiseSource source,
-                                        const DiffusionOptions& options, bool pack) const {
-  Samples chosen = samples(mixture, schema, source.global_indices, options);
-  const bool holds_something = std::any_of(chosen.documents.begin(), chosen.documents.end(),
-                                           [](const Document& document) { return !document.roles.empty(); });
-  if (!pack || packed_ == 0 || !holds_something) {
-    const TokenCanvas clean = build_canvas(schema, chosen.documents);
-    return {clean, corrupt(clean, schema, options, source)};
-  }
-  const TokenCanvas clean = packed(schema, chosen);
-  source.global_indices = chosen.indices;
-  return {clean, corrupt(clean, schema, options, source)};
-}
-
-DiffusionLoss BackboneTask::diffuse(const Batch& batch, const DiffusionOptions& options) {
-  const NoisyCanvas noisy = batch.noisy.to(machine_.device);
-  return diffusion_loss(*transformer_, batch.clean.to(machine_.device), noisy, schema_, options);
-}
-
-std::map<std::string, double> BackboneTask::noised_positions(const Batch& batch) const {
-  const Vocabulary& vocabulary = schema_.vocabulary();
-  const at::Tensor noised_BL = batch.noisy.t_BL.gt(0);
-  std::map<std::string, double> counts;
-  for (std::int64_t k = 0; k < vocabulary.num_modalities(); ++k) {
-    const at::Tensor here_BL = noised_BL.logical_and(batch.clean.modality_BL.eq(k));
-    counts[vocabulary.space(k).modality] = here_BL.sum().item<double>();
-  }
-  return counts;
-}
-
-DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t step) {
-  if (training_.micro_batches == 1) return diffusion_;
-  if (whole_batch_.step != step) {
-    const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
-    const StepView& view = view_at(step);
-    whole_batch_ = {step, noised_positions(batch(*view.samples, view.schema,
-                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_, true))};
-=======
-std::map<std::string, double> BackboneTask::micro_factors(const TokenBatch& part, std::int64_t step) {
-  const Vocabulary& vocabulary = schema().vocabulary();
-  if (whole_batch_.step != step) {
-    whole_batch_ = {step, noised_positions(batch_at(step, step * training_.batch, training_.batch), vocabulary)};
->>>>>>> from-training
-  }
+std::map<std::string, double> BackboneTask::micro_factors(const Prepared& part, std::int64_t step) {
+  if (whole_batch_.step != step) whole_batch_ = {step, gather_sums(*peers_, part.noised_here)};
   const auto factor = [this](double here, double of) {
     return of > 0 ? static_cast<double>(training_.micro_batches) * here / of : 0.0;
   };
-  const std::map<std::string, double> here = noised_positions(part, vocabulary);
+  const std::map<std::string, double> here = noised_positions(part.batch, schema().vocabulary());
   std::map<std::string, double> factors{{"", factor(total(here), total(whole_batch_.noised))}};
   for (const auto& [modality, all] : whole_batch_.noised) factors[modality] = factor(here.at(modality), all);
   return factors;
 }
 
-BackboneTask::Prepared BackboneTask::prepare(std::int64_t number) {
-  const std::int64_t step = number / training_.micro_batches, share = training_.batch / training_.micro_batches;
-  const StepView& view = view_at(step);
-  Prepared prepared{batch(*view.samples, view.schema,
-                          {key_.fold("noise"), consecutive(number * share, share), training_.batch}, diffusion_, true),
-                    {}};
-  prepared.options = micro_options(prepared.batch, step);
-  return prepared;
+MicroBatchContent BackboneTask::content(const StepPosition& position) const {
+  const std::vector<std::int64_t> indices = indices_of(position);
+  const TokenBatch part = batch_at(position.step, indices);
+  MicroBatchContent content{{{"clean_tokens_BL", part.clean.tokens_BL},
+                             {"noisy_tokens_BL", part.noisy.canvas.tokens_BL},
+                             {"t_BL", part.noisy.t_BL}},
+                            {}};
+  const Mixture& samples = *curriculum_->view_at(position.step).samples;
+  for (const std::int64_t index : indices) {
+    const Mixture::Place place = samples.place(curriculum_->stage_at(position.step).diffusion.sample_of(index));
+    content.samples.push_back(samples.part(place.part).set->key(place.row));
+  }
+  return content;
 }
 
 LossReport BackboneTask::loss(const StepPosition& position) {
-<<<<<<< HEAD
-  const Prepared prepared = prefetcher_.take(position.step * training_.micro_batches + position.micro_batch);
-  const DiffusionLoss result = diffuse(prepared.batch, prepared.options);
-  return {result.loss, result.nats};
-}
-
-std::map<std::string, double> BackboneTask::validate(std::int64_t) {
-  const std::int64_t share = training_.batch / training_.micro_batches;
-  const RandomKey noise = RandomKey::root(0).fold("validation noise");  // the same whatever the run's seed
-  const DiffusionOptions plain = diffusion_.for_validation();
-  std::map<std::string, double> figures, positions;
-  for (const auto& [split, mixture] : held_out_) {
-    const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
-    for (std::int64_t begin = 0; begin < count; begin += share) {
-      const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
-      const Batch part = batch(*mixture, schema_, {noise, indices, count}, plain, false);
-      const DiffusionLoss result = diffuse(part, plain);
-      const std::map<std::string, double> weights = noised_positions(part);
-      for (const auto& [modality, nats] : result.nats) {
-        figures[split + "/" + modality] += weights.at(modality) * nats;
-        positions[split + "/" + modality] += weights.at(modality);
-      }
-    }
-  }
-  for (auto& [name, value] : figures) value /= positions[name];
-  return figures;
-=======
-  const std::int64_t share = training_.batch / training_.micro_batches;
-  const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const TokenBatch batch = batch_at(position.step, begin, share);
+  const std::int64_t own_part = position.micro_batch - peers_->rank() * own_parts();
+  const Prepared prepared = prefetcher_.take(position.step * own_parts() + own_part);
   DiffusionOptions options = curriculum_->stage_at(position.step).diffusion;
-  double together = 1.0;
+  std::map<std::string, double> factors;
   if (training_.micro_batches > 1) {
-    const std::map<std::string, double> factors = micro_factors(batch, position.step);
-    together = factors.at("");
+    factors = micro_factors(prepared, position.step);
     const bool one_mean = options.normalisation == LossNormalisation::kPerToken;
     for (const auto& [modality, factor] : factors) {
-      if (!modality.empty()) options.weights[modality] = options.weight_of(modality) * (one_mean ? together : factor);
+      if (modality.empty()) continue;
+      options.weights[modality] = options.weight_of(modality) * (one_mean ? factors.at("") : factor);
     }
   }
   const CanvasSchema& canvas = curriculum_->view_at(position.step).schema;
-  const TokenCanvas clean = batch.clean.to(machine_.device);
-  const NoisyCanvas noisy = batch.noisy.to(machine_.device);
-  if (!teacher_) {
-    const DiffusionLoss result = diffusion_loss(*transformer_, clean, noisy, canvas, options);
-    return {result.loss, result.nats};
-  }
-  OnePassDenoiser student(*transformer_);
+  const TokenCanvas clean = prepared.batch.clean.to(machine_.device);
+  const NoisyCanvas noisy = prepared.batch.noisy.to(machine_.device);
+  OnePassDenoiser once(*transformer_);
+  Denoiser& student = teacher_ ? static_cast<Denoiser&>(once) : *transformer_;
   DiffusionLoss result = diffusion_loss(student, clean, noisy, canvas, options);
-  const at::Tensor taught = teacher_->loss(student, clean, noisy, canvas) * together;
+  for (auto& [modality, nats] : result.nats) {  // so that their mean over the parts is the whole batch's figure
+    if (!factors.empty()) nats *= factors.at(modality);
+  }
+  if (!teacher_) return {result.loss, result.nats};
+  at::Tensor taught = teacher_->loss(student, clean, noisy, canvas);
+  if (!factors.empty()) taught = taught * factors.at("");
   result.nats["distillation"] = taught.item<double>();
   return {result.loss + taught, result.nats};
 }
 
 std::map<std::string, double> BackboneTask::validate(std::int64_t) {
-  return validation_->figures(*transformer_, machine_.device, training_.batch / training_.micro_batches);
->>>>>>> from-training
+  return validation_->figures(*transformer_, machine_.device, training_.batch / training_.micro_batches, *peers_);
 }
 
 std::map<std::string, double> BackboneTask::units_a_step() const {
@@ -347,31 +192,14 @@ std::map<std::string, double> BackboneTask::units_a_step() const {
 }
 
 double BackboneTask::mean_length() const {
-<<<<<<< HEAD
-  double mean = 0, previous = 0;
-  for (const StepView& view : views_) {
-    mean += (view.up_to - previous) * view_length(view);
-    previous = view.up_to;
-=======
   const std::vector<Stage>& stages = curriculum_->stages();
   double mean = 0;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const std::int64_t end = i + 1 < stages.size() ? stages[i + 1].from : training_.steps;
     const auto steps = static_cast<double>(std::max<std::int64_t>(0, std::min(end, training_.steps) - stages[i].from));
     mean += steps / static_cast<double>(training_.steps) * stages[i].mean_length();
->>>>>>> from-training
   }
   return mean;
-}
-
-// Packed samples are as long as their content: a few tell the mean.
-double BackboneTask::view_length(const StepView& view) const {
-  if (packed_ == 0) return static_cast<double>(view.schema.length());
-  constexpr std::int64_t kSamples = 64;
-  double sum = 0;
-  for (const Document& document : samples(*view.samples, view.schema, consecutive(0, kSamples), diffusion_).documents)
-    sum += static_cast<double>(packed_length(view.schema, document));
-  return sum / static_cast<double>(kSamples);
 }
 
 double BackboneTask::flops_a_step() const {

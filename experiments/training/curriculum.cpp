@@ -1,6 +1,7 @@
 #include "experiments/training/curriculum.h"
 
 #include "base/errors.h"
+#include "pipelines/model.h"
 
 namespace palimpsest {
 
@@ -95,7 +96,7 @@ class ViewMaker {
       if (shortened_) set = fitting_rows(std::move(set), schema, part.directory + " (" + part.split + ")");
       opened.push_back({std::move(set), part.weight});
     }
-    return std::make_shared<const Mixture>(std::move(opened), key);
+    return std::make_shared<const Mixture>(std::move(opened), key, data_.shuffle_rows);
   }
 
   const TokenDataOptions& data_;
@@ -106,7 +107,13 @@ class ViewMaker {
 
 Stage make_stage(std::int64_t from, const Recipe& recipe, const CanvasSchema& schema, TokenSets& sets, RandomKey key) {
   const auto data = recipe_options<TokenDataOptions>(recipe, "data");
-  Stage stage{from, recipe_options<DiffusionOptions>(recipe, "diffusion"), {}};
+  Stage stage{from, recipe_options<DiffusionOptions>(recipe, "diffusion"), {},
+              recipe_options<CanvasOptions>(recipe, "canvas").packed};
+  if (stage.packed != 0 && stage.packed < schema.length()) {
+    throw InputError(recipe.file, "canvas.packed",
+                     "must be 0 or at least the " + std::to_string(schema.length()) +
+                         " positions of a whole document, which is never split; got " + std::to_string(stage.packed));
+  }
   for (const auto& [role, odds] : stage.diffusion.given_odds) schema.role_index(role);  // InputError when there is none
   stage.views = ViewMaker(data, sets, from > 0, key).views(schema);
   return stage;
@@ -117,7 +124,9 @@ Stage make_stage(std::int64_t from, const Recipe& recipe, const CanvasSchema& sc
 double Stage::mean_length() const {
   double mean = 0, previous = 0;
   for (const PageView& view : views) {
-    mean += (view.up_to - previous) * static_cast<double>(view.schema.length());
+    const double length = packed == 0 ? static_cast<double>(view.schema.length())
+                                      : mean_packed_length(*view.samples, view.schema, diffusion);
+    mean += (view.up_to - previous) * length;
     previous = view.up_to;
   }
   return mean;

@@ -28,8 +28,9 @@ struct Stage {
   std::int64_t from = 0;  // first step
   DiffusionOptions diffusion;
   std::vector<PageView> views;
+  std::int64_t packed = 0;  // positions of a row that whole documents share; 0: a row each
 
-  double mean_length() const;  // positions of a row
+  double mean_length() const;  // positions of a sample
 };
 
 // How a stage's canvas is made of its recipe's table [canvas].

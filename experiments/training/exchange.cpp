@@ -125,4 +125,13 @@ std::map<std::string, double> Exchange::sum(const std::map<std::string, double>&
   return all;
 }
 
+std::map<std::string, double> gather_sums(Peers& peers, const std::map<std::string, double>& own) {
+  if (peers.alone()) return own;
+  std::map<std::string, double> sums;
+  for (const std::string& text : peers.gather(nlohmann::json(own).dump())) {
+    for (const auto& [name, value] : nlohmann::json::parse(text).items()) sums[name] += value.get<double>();
+  }
+  return sums;
+}
+
 }  // namespace palimpsest

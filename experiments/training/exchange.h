@@ -41,4 +41,7 @@ class Exchange {
   std::vector<std::string> names_;              // of figures, known to all
 };
 
+// The same for figures that are told now and then: names travel along.
+std::map<std::string, double> gather_sums(Peers& peers, const std::map<std::string, double>& own);
+
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "datasets/sources/data_options.h"
+#include "modalities/canvas/packing.h"
 
 namespace palimpsest {
 
@@ -33,12 +34,13 @@ class ChosenRows : public TokenSet {
       : set_(std::move(set)), rows_(std::move(rows)) {}
 
   std::int64_t rows() const override { return std::ssize(rows_); }
-  const std::string& key(std::int64_t row) const override { return set_->key(there(row)); }
-  const nlohmann::json& meta(std::int64_t row) const override { return set_->meta(there(row)); }
+  std::string key(std::int64_t row) const override { return set_->key(there(row)); }
+  nlohmann::json meta(std::int64_t row) const override { return set_->meta(there(row)); }
   std::vector<std::string> roles() const override { return set_->roles(); }
   std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const override {
     return set_->ids(there(row), role);
   }
+  InGroup in_group(std::int64_t row) const override { return set_->in_group(there(row)); }
   const std::string& fingerprint(const std::string& role) const override { return set_->fingerprint(role); }
 
  private:
@@ -76,8 +78,52 @@ std::vector<std::string> held_roles(const CanvasSchema& schema) {
   return names;
 }
 
+// Documents and their indices in the global order.
+struct Samples {
+  std::vector<Document> documents;
+  std::vector<std::int64_t> indices;
+};
+
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Samples samples_of(const Mixture& mixture, const RowForm& form, const DiffusionOptions& options,
+                   const std::vector<std::int64_t>& indices) {
+  const std::vector<std::string> held = held_roles(form.schema);
+  Samples samples{{}, indices};
+  for (const std::int64_t index : indices) {
+    Document document = mixture.document(mixture.place(options.sample_of(index)));
+    std::erase_if(document.roles, [&held](const auto& filling) { return !contains(held, filling.first); });
+    std::erase_if(document.hidden, [&held](const std::string& role) { return !contains(held, role); });
+    for (auto& [role, filling] : document.roles) filling.frozen = contains(form.given, role);
+    samples.documents.push_back(std::move(document));
+  }
+  return samples;
+}
+
+// Leaves `samples` with the indices of the documents, in the rows' order.
+TokenCanvas packed_rows(const RowForm& form, Samples& samples) {
+  Samples whole;
+  std::vector<std::int64_t> lengths;
+  for (std::size_t number = 0; number < samples.documents.size(); ++number) {
+    const std::int64_t length = packed_length(form.schema, samples.documents[number]);
+    if (length == 0) continue;
+    lengths.push_back(length);
+    whole.documents.push_back(std::move(samples.documents[number]));
+    whole.indices.push_back(samples.indices[number]);
+  }
+  const PackingPlan plan = best_fit(lengths, form.packed);
+  samples = {};
+  for (const auto& row : plan) {
+    for (const std::size_t document : row) samples.indices.push_back(whole.indices[document]);
+  }
+  return pack_canvas(form.schema, whole.documents, plan, form.packed);
+}
+
+bool holds_something(const Samples& samples) {
+  return std::any_of(samples.documents.begin(), samples.documents.end(),
+                     [](const Document& document) { return !document.roles.empty(); });
 }
 
 }  // namespace
@@ -96,6 +142,7 @@ void TokenDataOptions::validate() const {
     throw InputError("", "directory", "is missing: a directory that prepare wrote");
   if (directory.empty() && !validation.empty())
     throw InputError("", "directory", "is missing: validation splits are its");
+  if (shuffle_rows < 1) throw InputError("", "shuffle_rows", "must be at least 1");
   if (validation_rows < 1) throw InputError("", "validation_rows", "must be at least 1");
   const auto drawn = [](const auto& set) { return set.second.weight > 0; };
   if (!role_sets.empty() && std::none_of(role_sets.begin(), role_sets.end(), drawn)) {
@@ -126,19 +173,21 @@ std::shared_ptr<TokenSet> rows_with_roles(std::shared_ptr<TokenSet> set, const s
   });
 }
 
-TokenBatch token_batch(const Mixture& mixture, const CanvasSchema& schema, const DiffusionOptions& options,
-                       const NoiseSource& source, const std::vector<std::string>& given) {
-  const std::vector<std::string> held = held_roles(schema);
-  std::vector<Document> documents;
-  for (const std::int64_t index : source.global_indices) {
-    Document document = mixture.document(mixture.place(options.sample_of(index)));
-    std::erase_if(document.roles, [&held](const auto& filling) { return !contains(held, filling.first); });
-    std::erase_if(document.hidden, [&held](const std::string& role) { return !contains(held, role); });
-    for (auto& [role, filling] : document.roles) filling.frozen = contains(given, role);
-    documents.push_back(std::move(document));
-  }
-  const TokenCanvas clean = build_canvas(schema, documents);
-  return {clean, corrupt(clean, schema, options, source)};
+TokenBatch token_batch(const Mixture& mixture, const RowForm& form, const DiffusionOptions& options,
+                       NoiseSource source) {
+  Samples samples = samples_of(mixture, form, options, source.global_indices);
+  const bool packs = form.packed != 0 && holds_something(samples);
+  const TokenCanvas clean = packs ? packed_rows(form, samples) : build_canvas(form.schema, samples.documents);
+  if (packs) source.global_indices = samples.indices;
+  return {clean, corrupt(clean, form.schema, options, source)};
+}
+
+double mean_packed_length(const Mixture& mixture, const CanvasSchema& schema, const DiffusionOptions& options) {
+  constexpr std::int64_t kSamples = 64;
+  double sum = 0;
+  for (const Document& document : samples_of(mixture, {schema}, options, consecutive(0, kSamples)).documents)
+    sum += static_cast<double>(packed_length(schema, document));
+  return sum / static_cast<double>(kSamples);
 }
 
 std::map<std::string, double> noised_positions(const TokenBatch& batch, const Vocabulary& vocabulary) {

@@ -8,7 +8,7 @@
 
 #include "backbone/diffusion/diffusion.h"
 #include "base/recipe.h"
-#include "datasets/loading/token_set.h"
+#include "datasets/loading/mixture.h"
 
 namespace palimpsest {
 
@@ -53,6 +53,7 @@ struct TokenDataOptions {
   std::map<std::string, RoleSetOptions> role_sets;  // by name; none: every step sees every role
   std::vector<std::string> validation;              // held-out splits of `directory`
   std::int64_t validation_rows = 128;               // of each split, drawn once
+  std::int64_t shuffle_rows = kShuffleRows;         // rows of a large set that are mixed with each other
   std::vector<std::string> tasks;                   // validated besides: "caption -> picture"
 
   template <class Self, class Visitor>
@@ -63,6 +64,7 @@ struct TokenDataOptions {
     visitor("role_sets", self.role_sets, "sets of roles that steps see, by name; none: every step sees every role");
     visitor("validation", self.validation, "held-out splits of the directory");
     visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
+    visitor("shuffle_rows", self.shuffle_rows, "rows of a large set that are mixed with each other, whole row groups");
     visitor("tasks", self.tasks, "tasks validated by themselves, such as \"caption, speech -> picture\"");
   }
   void validate() const;
@@ -95,10 +97,20 @@ struct TokenBatch {
   NoisyCanvas noisy;
 };
 
-// The documents that the source's global indices stand for, without the roles that the schema holds no place for;
-// those of `given` frozen.
-TokenBatch token_batch(const Mixture& mixture, const CanvasSchema& schema, const DiffusionOptions& options,
-                       const NoiseSource& source, const std::vector<std::string>& given = {});
+// How documents become rows.
+struct RowForm {
+  const CanvasSchema& schema;
+  std::vector<std::string> given = {};  // roles that are known
+  std::int64_t packed = 0;              // positions of a row that whole documents share; 0: a row each
+};
+
+// The documents that the source's global indices stand for, without the roles that the schema holds no place for. Where
+// rows are packed, documents come in the rows' order, and those that hold nothing are left out.
+TokenBatch token_batch(const Mixture& mixture, const RowForm& form, const DiffusionOptions& options,
+                       NoiseSource source);
+
+// Positions that a document takes in a packed row, over the first of the order.
+double mean_packed_length(const Mixture& mixture, const CanvasSchema& schema, const DiffusionOptions& options);
 
 // Positions with noise, by modality.
 std::map<std::string, double> noised_positions(const TokenBatch& batch, const Vocabulary& vocabulary);

@@ -1,5 +1,7 @@
 #include "experiments/training/token_validation.h"
 
+#include "experiments/training/exchange.h"
+
 namespace palimpsest {
 
 TokenValidation::TokenValidation(const Recipe& recipe, const CanvasSchema& schema, TokenSets& sets)
@@ -27,16 +29,18 @@ void TokenValidation::add_part(std::string name, const CanvasSchema& schema, std
 }
 
 std::map<std::string, double> TokenValidation::figures(Denoiser& denoiser, c10::Device device,
-                                                       std::int64_t rows_at_once) const {
+                                                       std::int64_t rows_at_once, Peers& peers) const {
   const RandomKey noise = RandomKey::root(0).fold("validation noise");
   std::map<std::string, double> figures, positions;
+  std::int64_t batches = 0;
   for (const Part& part : parts_) {
     DiffusionOptions options = diffusion_;
     if (!part.given.empty()) options.conditional = options.hide_given = 0.0;  // given is what the task gives
     for (std::int64_t begin = 0; begin < part.count; begin += rows_at_once) {
+      if (batches++ % peers.size() != peers.rank()) continue;
       const std::int64_t count = std::min(rows_at_once, part.count - begin);
       const TokenBatch batch =
-          token_batch(*part.rows, part.schema, options, {noise, consecutive(begin, count), part.count}, part.given);
+          token_batch(*part.rows, {part.schema, part.given}, options, {noise, consecutive(begin, count), part.count});
       const NoisyCanvas noisy = batch.noisy.to(device);
       const DiffusionLoss result = diffusion_loss(denoiser, batch.clean.to(device), noisy, part.schema, options);
       const std::map<std::string, double> weights = noised_positions(batch, part.schema.vocabulary());
@@ -46,6 +50,8 @@ std::map<std::string, double> TokenValidation::figures(Denoiser& denoiser, c10::
       }
     }
   }
+  figures = gather_sums(peers, figures);
+  positions = gather_sums(peers, positions);
   for (auto& [name, value] : figures) value /= positions[name];
   return figures;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/distributed.h"
 #include "experiments/training/role_task.h"
 #include "experiments/training/token_data.h"
 
@@ -18,8 +19,9 @@ class TokenValidation {
 
   // Nats a token with noise that is the same every time, and whatever the run's seed: "unseen-style/text" as steps see
   // the rows, "unseen-style/caption->picture/image" with the task's given roles clean and nothing else on the page. A
-  // task takes the rows that have all its roles.
-  std::map<std::string, double> figures(Denoiser& denoiser, c10::Device device, std::int64_t rows_at_once) const;
+  // task takes the rows that have all its roles. Batches are dealt out to the processes, which all get the whole.
+  std::map<std::string, double> figures(Denoiser& denoiser, c10::Device device, std::int64_t rows_at_once,
+                                        Peers& peers) const;
 
   const std::vector<RoleTask>& tasks() const { return tasks_; }
 

@@ -295,18 +295,5 @@ TEST_F(Recipes, ADryRunTellsMemoryAndTime) {
   EXPECT_EQ(tiny().run("train backbone.toml --probe 2").code, 2);
 }
 
-// A limit on the address space stands for a machine that is too small.
-TEST_F(Recipes, MemoryThatRunsOutIsExplained) {
-  tiny_->folder.write("big.toml",
-                      "base = 'backbone.toml'\n[backbone]\nwidth = 64\nhidden = 4096\n"
-                      "[training]\nbatch = 4096\noptimizer = 'adamw'\n");
-  const CommandOutcome outcome = run_command(
-      tiny().folder, "prlimit --as=2600000000 " +
-                         palimpsest_command("train big.toml --run ./runs/big --threads 1 --dtype fp32 --device cpu"));
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("memory: ran out"));
-  EXPECT_THAT(outcome.err, HasSubstr("now 4096: raise training.micro_batches"));
-}
-
 }  // namespace
 }  // namespace palimpsest
