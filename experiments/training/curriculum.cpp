@@ -107,7 +107,9 @@ class ViewMaker {
 
 Stage make_stage(std::int64_t from, const Recipe& recipe, const CanvasSchema& schema, TokenSets& sets, RandomKey key) {
   const auto data = recipe_options<TokenDataOptions>(recipe, "data");
-  Stage stage{from, recipe_options<DiffusionOptions>(recipe, "diffusion"), {},
+  Stage stage{from,
+              recipe_options<DiffusionOptions>(recipe, "diffusion"),
+              {},
               recipe_options<CanvasOptions>(recipe, "canvas").packed};
   if (stage.packed != 0 && stage.packed < schema.length()) {
     throw InputError(recipe.file, "canvas.packed",
