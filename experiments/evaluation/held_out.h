@@ -24,7 +24,7 @@ class HeldOut {
   std::int64_t rows() const { return set_->rows(); }
   std::string key(std::int64_t row) const { return set_->key(row); }
   std::string concept_of(std::int64_t row) const;  // meta "concept", else the key
-  const nlohmann::json& meta(std::int64_t row) const { return set_->meta(row); }
+  nlohmann::json meta(std::int64_t row) const { return set_->meta(row); }
   bool has(const std::string& role) const;
 
   // Ids of a role the row must have. InputError naming the row's key otherwise.
