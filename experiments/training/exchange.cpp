@@ -85,7 +85,8 @@ std::map<std::string, at::Tensor> Exchange::collect(const std::map<std::string, 
   if (owned_.empty()) return all;
   const std::vector<std::string> descriptions = peers_.gather(describe(own));
   for (std::int64_t from = 1; from < peers_.size(); ++from) {
-    for (const auto& [name, form] : nlohmann::json::parse(descriptions[static_cast<std::size_t>(from)]).items()) {
+    const nlohmann::json forms = nlohmann::json::parse(descriptions[static_cast<std::size_t>(from)]);
+    for (const auto& [name, form] : forms.items()) {
       const bool mine = peers_.rank() == from;
       if (!mine && !peers_.first()) continue;
       at::Tensor tensor = mine ? own.at(name) : tensor_of_form(form, device_);
@@ -129,7 +130,8 @@ std::map<std::string, double> gather_sums(Peers& peers, const std::map<std::stri
   if (peers.alone()) return own;
   std::map<std::string, double> sums;
   for (const std::string& text : peers.gather(nlohmann::json(own).dump())) {
-    for (const auto& [name, value] : nlohmann::json::parse(text).items()) sums[name] += value.get<double>();
+    const auto told = nlohmann::json::parse(text).get<std::map<std::string, double>>();
+    for (const auto& [name, value] : told) sums[name] += value;
   }
   return sums;
 }
