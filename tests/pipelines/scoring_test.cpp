@@ -42,7 +42,7 @@ double enumerated_bound(const TabulatedDenoiser& denoiser, const Filling& clean,
 }
 
 struct World {
-  CanvasSchema schema = small_schema();
+  CanvasSchema schema = tabulated_schema();
   std::shared_ptr<TabulatedDenoiser> denoiser = std::make_shared<TabulatedDenoiser>(schema, RandomKey::root(3));
   DiffusionModel model{denoiser, schema, {}};
   Filling clean{kFirstModalityId + 2, kFirstModalityId + 1, kFirstModalityId + 3, kFirstModalityId + 4};
@@ -131,7 +131,7 @@ class IndependentDenoiser : public Denoiser {
 };
 
 TEST(LikelihoodBoundsLaw, OfOtherProcessesAreTheLikelihoodOfTheirExactDenoiser) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   const auto denoiser = std::make_shared<IndependentDenoiser>(schema.vocabulary());
   const ScoredDocument document{{{"word", ids({2, 1})}}, {{"picture", ids({0, 1})}}};
   const at::Tensor log_p = at::log_softmax(denoiser->logits_V_.slice(0, kFirstModalityId + 3), 0);

@@ -18,7 +18,7 @@ using Filling = std::vector<std::int64_t>;  // joint ids of a row
 inline CodeSpace code_space(const std::string& modality, std::int64_t size) { return {modality, {size}}; }
 
 // Two fixed roles: a word of 2 positions over 3 ids and a picture of 2 positions over 2 ids.
-inline CanvasSchema small_schema() {
+inline CanvasSchema tabulated_schema() {
   Vocabulary vocabulary({code_space("text", 3), code_space("image", 2)});
   return CanvasSchema({{"word", text_layout(2), false}, {"picture", grid_layout(1, 2), false}}, vocabulary);
 }

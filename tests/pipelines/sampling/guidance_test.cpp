@@ -62,7 +62,7 @@ SamplerOptions weights(double both_roles, double word = -1, double picture = -1)
 }
 
 TEST(Guidance, OneIsNoneZeroIsUnconditionalAndTwoExtrapolates) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   auto denoiser = std::make_shared<TabulatedDenoiser>(schema, RandomKey::root(8));
   const DiffusionModel model{denoiser, schema, {}};
   Document document;

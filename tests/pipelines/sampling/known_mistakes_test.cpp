@@ -45,7 +45,7 @@ TEST(Edit, ReplacesWhatTheModelWouldNotHaveWritten) {
 
 // A model that sees the truth sees nothing to edit: with the exact denoiser the law is that of no remasking.
 TEST(EditLaw, OfTheExactDenoiserChangesNothing) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   SamplerOptions options = steps_of(4, UnmaskKind::kAncestral);
   const auto run = [&](RemaskKind kind) {
     options.remask.kind = kind;
@@ -59,7 +59,7 @@ TEST(EditLaw, OfTheExactDenoiserChangesNothing) {
 // Temperature acts on the draw alone: the recorded probability is the model's own at every step, and what was drawn is
 // never drawn again (LLaDA-like loops that tempered what they carried over compounded it).
 TEST(Sampler, TemperatureDoesNotCompoundOverSteps) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   auto denoiser = std::make_shared<TabulatedDenoiser>(schema, RandomKey::root(8));
   SamplerOptions options = steps_of(4, UnmaskKind::kAncestral);
   options.temperature = 2.5;

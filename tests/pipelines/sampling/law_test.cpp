@@ -56,7 +56,7 @@ SamplerOptions ancestral(const LawCase& law) {
 }
 
 World uneven_world() {
-  World world(small_schema());
+  World world(tabulated_schema());
   world.diffusion.schedules["image"].kind = ScheduleKind::kPolynomial;  // the modalities have their own pace
   return world;
 }
@@ -177,7 +177,7 @@ double distance(const Law& a, const Law& b) {
 }
 
 TEST(AncestralLaw, OneStepIsTheProductOfMarginalsAndManyStepsTheJoint) {
-  const World world(small_schema());
+  const World world(tabulated_schema());
   SamplerOptions options = ancestral({1, TimeGridKind::kCosine});
   const Law one = reverse_law(world, options, 1);
   const Filling blank(4, kMaskId);
@@ -200,7 +200,7 @@ TEST(AncestralLaw, OneStepIsTheProductOfMarginalsAndManyStepsTheJoint) {
 
 // With more and shorter steps a chain that masks again ends at the joint distribution too.
 TEST(RemaskLaw, ManyStepsTendToTheJoint) {
-  const World world(small_schema());
+  const World world(tabulated_schema());
   const auto error = [&](std::int64_t steps) {
     const SamplerOptions options = ancestral({steps, TimeGridKind::kUniform, RemaskKind::kForwardBackward});
     return distance(world.joint(), reverse_law(world, options, steps));

@@ -71,7 +71,7 @@ TEST(Confidence, LeavesWhatTheScheduleSays) {
 }
 
 TEST(Confidence, WithoutNoiseWritesTheSurestFirst) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   auto denoiser = std::make_shared<TabulatedDenoiser>(schema, RandomKey::root(8));
   SamplerOptions options = steps_of(2);
   options.temperature = 0;
@@ -103,7 +103,7 @@ class Forger : public Policy {
 };
 
 std::string forging(Decision decision) {
-  const CanvasSchema schema = small_schema();
+  const CanvasSchema schema = tabulated_schema();
   Document document;
   document.roles["word"] = {at::tensor({1, 2}, at::kLong), true, {}};
   const DiffusionModel model{std::make_shared<TabulatedDenoiser>(schema, RandomKey::root(8)), schema, {}};
@@ -117,7 +117,7 @@ std::string forging(Decision decision) {
 }
 
 TEST(Sampler, RefusesWhatAPolicyMayNotDo) {
-  const std::int64_t legal = small_schema().vocabulary().range(1).begin;
+  const std::int64_t legal = tabulated_schema().vocabulary().range(1).begin;
   EXPECT_THAT(forging({{{0, kFirstModalityId, 0}}, {}}),
               testing::HasSubstr("nothing is to be written, at flat position 0"));
   EXPECT_THAT(forging({{{2, kFirstModalityId, 0}}, {}}), testing::HasSubstr("not legal at flat position 2"));
