@@ -24,6 +24,7 @@ namespace {
 
 struct BenchKernelsOptions {
   std::string preset = "tiny";
+  std::int64_t batch = 0;  // 0: the preset's
   std::int64_t repeats = 10, documents = 4;
   bool json = false;
   MachineOptions machine;
@@ -32,7 +33,13 @@ struct BenchKernelsOptions {
     machine.device = "cpu";
     machine.dtype = ComputeType::kBf16;
   }
+  BenchPreset sizes() const {
+    BenchPreset sizes = find_bench_preset(preset);
+    if (batch > 0) sizes.batch = batch;
+    return sizes;
+  }
   void validate() const {
+    if (batch < 0) throw InputError("command line", "--batch", "must not be negative");
     if (repeats < 1) throw InputError("command line", "--repeats", "must be at least 1");
     if (documents < 1) throw InputError("command line", "--documents", "must be at least 1");
     if (machine.device != "cpu") throw InputError("command line", "--device", "must be cpu: its kernels are timed");
@@ -140,7 +147,7 @@ Facts kernel_row(const TimedKernel& kernel, std::int64_t repeats) {
 
 void run_bench_kernels(const BenchKernelsOptions& options) {
   options.validate();
-  const BenchPreset& preset = find_bench_preset(options.preset);
+  const BenchPreset preset = options.sizes();
   catch_interrupts();
   const Machine machine = resolve_machine(options.machine);
   const double roof = product_flops(machine.dtype, 2048, 10);
@@ -148,6 +155,7 @@ void run_bench_kernels(const BenchKernelsOptions& options) {
   for (const TimedKernel& kernel : KernelInputs(preset, machine.dtype, options.documents).all())
     rows.push_back(kernel_row(kernel, options.repeats));
   print_facts({{"preset", preset.name},
+               {"batch", preset.batch},
                {"dtype", compute_name(machine.dtype)},
                {"threads", at::get_num_threads()},
                {"roof_gflops", roof / 1e9},
@@ -162,6 +170,7 @@ void add_bench_kernels(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("kernels", "each fused kernel, forward and backward, beside its plain twin");
   command->footer("Example:\n  palimpsest bench kernels --preset small --documents 8 --json");
   command->add_option("--preset", options->preset, "sizes: tiny, small or base")->capture_default_str();
+  command->add_option("--batch", options->batch, "rows, 0 for the preset's")->capture_default_str();
   command->add_option("--repeats", options->repeats, "timed rounds of each")->capture_default_str();
   command->add_option("--documents", options->documents, "documents of a packed row")->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object on stdout");

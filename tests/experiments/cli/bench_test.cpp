@@ -200,7 +200,8 @@ TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
 
 TEST_F(BenchCommand, SetsEachKernelBesideItsTwin) {
   const CommandOutcome outcome = run_palimpsest(
-      scratch, "bench kernels --preset tiny --repeats 1 --documents 3 --threads 1 --dtype fp32 --json", kTree);
+      scratch, "bench kernels --preset tiny --batch 1 --repeats 1 --documents 3 --threads 1 --dtype fp32 --json",
+      kTree);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   std::set<std::string> names;
   for (const Facts& row : Facts::parse(outcome.out).at("kernels")) {
@@ -226,6 +227,7 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("train --alone --compile", 2, "--compile: is the reference's");
   expect("train --alone --all-rows", 2, "--all-rows: is the reference's");
   expect("train --vocabulary -3", 2, "--vocabulary: must not be negative");
+  expect("kernels --batch -1", 2, "--batch: must not be negative");
   expect("kernels --documents 0", 2, "--documents: must be at least 1");
   expect("train --batch 1 --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32", 1, "ended with status 3");
   expect("sample --alone --samplers confidense", 2, "unknown sampler 'confidense'; did you mean 'confidence'?");
