@@ -1,5 +1,6 @@
 #include "datasets/sources/members.h"
 
+#include "datasets/sources/several_texts.h"
 #include "modalities/media/text.h"
 
 namespace palimpsest {
@@ -24,8 +25,8 @@ nlohmann::json parse_fields(const Members& members) {
 std::string find_extension(const Members& members, const nlohmann::json& fields, const RoleOptions& role) {
   std::string found;
   for (const std::string& extension : role.members) {
-    if (!members.bytes.contains(extension)) continue;
-    if (extension == kJson && !role.field.empty() && !fields.contains(role.field)) continue;
+    if (!members.bytes.contains(extension) && !members.media.contains(extension)) continue;
+    if (extension == kJson && !role.field.empty() && !find_field(fields, role.field)) continue;
     if (!found.empty()) throw InputError(members.key, "", "has both ." + found + " and ." + extension);
     found = extension;
   }
@@ -38,37 +39,128 @@ std::string list_members(const std::vector<std::string>& extensions) {
   return list;
 }
 
-std::optional<FormedMedia> read_field(const std::string& key, const nlohmann::json& fields, const RoleOptions& role) {
-  const auto value = fields.find(role.field);
-  if (value == fields.end()) return std::nullopt;
-  if (!value->is_string()) throw InputError(key, role.field, "must be a string");
-  return decode_media(value->get<std::string>(), role.field + " of " + key, role.form());
+// What a role is made of: bytes to decode, of a text one or several wordings; or media that are ready.
+struct RoleContent {
+  std::string name;  // for errors
+  std::vector<std::string_view> bytes;
+  const Media* media = nullptr;
+
+  std::size_t count() const { return media ? 1 : bytes.size(); }
+};
+
+// A field holds a text, or a list of texts.
+std::vector<std::string_view> texts_of_field(const nlohmann::json& value, const RoleOptions& role,
+                                             const std::string& key) {
+  const auto text_of = [&](const nlohmann::json& item) -> std::string_view {
+    if (!item.is_string()) throw InputError(key, role.field, "must be a string, or a list of strings");
+    return item.get_ref<const std::string&>();
+  };
+  if (!value.is_array()) return wordings_of(text_of(value), role);
+  std::vector<std::string_view> texts;
+  for (const nlohmann::json& item : value) texts.push_back(text_of(item));
+  return texts;
 }
 
-std::optional<FormedMedia> read_role(const Members& members, const nlohmann::json& fields, const RoleOptions& role) {
+RoleContent find_content(const Members& members, const nlohmann::json& fields, const RoleOptions& role) {
   const std::string extension = find_extension(members, fields, role);
-  const bool from_fields = !role.field.empty() && (extension.empty() || extension == kJson);
-  if (from_fields) return read_field(members.key, fields, role);
-  if (extension.empty()) return std::nullopt;
-  return decode_media(members.bytes.at(extension), members.key + "." + extension, role.form());
+  if (!role.field.empty() && (extension.empty() || extension == kJson)) {
+    const nlohmann::json* value = find_field(fields, role.field);
+    if (!value) return {};
+    const std::string name = role.field + " of " + members.key;
+    return {name, choose_wordings(texts_of_field(*value, role, members.key), role, members.key, role.field)};
+  }
+  if (extension.empty()) return {};
+  const std::string name = members.key + "." + extension;
+  const auto ready = members.media.find(extension);
+  if (ready != members.media.end()) return {name, {}, &ready->second};
+  const std::string_view bytes = members.bytes.at(extension);
+  if (role.kind != "text") return {name, {bytes}};
+  return {name, choose_wordings(wordings_of(bytes, role), role, members.key, "." + extension)};
 }
 
-Sample decode(const Members& members, const std::map<std::string, RoleOptions>& roles) {
-  Sample sample{members.key, {}, parse_fields(members)};
-  nlohmann::json fitted = nlohmann::json::object();
-  for (const auto& [name, role] : roles) {
-    auto formed = read_role(members, sample.meta, role);
-    if (!formed && role.optional) continue;
-    if (!formed) {
-      const std::string what = role.field.empty() ? list_members(role.members) : "field '" + role.field + "'";
-      throw InputError(members.key, name, "has no " + what);
-    }
-    if (!formed->change.empty()) fitted[name] = formed->change;
-    sample.roles.emplace(name, std::move(formed->media));
-  }
-  if (!fitted.empty()) sample.meta["fitted"] = fitted;
-  return sample;
+void add_role(Sample& sample, const std::string& name, const RoleContent& content, std::size_t which,
+              const RoleOptions& role) {
+  FormedMedia formed = content.media ? form_media(*content.media, content.name, role.form())
+                                     : decode_media(content.bytes.at(which), content.name, role.form());
+  if (!formed.change.empty()) sample.meta["fitted"][name] = formed.change;
+  sample.roles.insert_or_assign(name, std::move(formed.media));
 }
+
+std::string describe_missing(const RoleOptions& role) {
+  if (!role.field.empty()) return "has no field '" + role.field + "'";
+  return "has no " + list_members(role.members) + (role.prefix.empty() ? "" : " with '" + role.prefix + "'");
+}
+
+// The roles' contents by name; those that the sample lacks, and may, are not among them.
+std::map<std::string, RoleContent> find_contents(const Members& members, const nlohmann::json& fields,
+                                                 const std::map<std::string, RoleOptions>& roles) {
+  std::map<std::string, RoleContent> contents;
+  for (const auto& [name, role] : roles) {
+    RoleContent content = find_content(members, fields, role);
+    if (content.count() > 0) {
+      contents.emplace(name, std::move(content));
+    } else if (!role.optional) {
+      throw InputError(members.key, name, describe_missing(role));
+    }
+  }
+  return contents;
+}
+
+// How many samples the contents make.
+std::size_t count_samples(const std::map<std::string, RoleContent>& contents, const std::string& key) {
+  std::size_t count = 1;
+  for (const auto& [name, content] : contents) {
+    if (content.count() == 1) continue;
+    if (count > 1 && content.count() != count) {
+      throw InputError(key, name,
+                       "has " + std::to_string(content.count()) + " texts, another role " + std::to_string(count));
+    }
+    count = content.count();
+  }
+  return count;
+}
+
+std::vector<ReadResult> decode(const Members& members, const std::map<std::string, RoleOptions>& roles) {
+  Sample shared{members.key, {}, parse_fields(members)};
+  const nlohmann::json fields = shared.meta;
+  const auto contents = find_contents(members, fields, roles);
+  const std::size_t count = count_samples(contents, members.key);
+  for (const auto& [name, content] : contents) {
+    if (content.count() == 1) add_role(shared, name, content, 0, roles.at(name));
+  }
+  std::vector<ReadResult> results;
+  for (std::size_t which = 0; which < count; ++which) {
+    Sample sample = shared;
+    sample.key = wording_key(members.key, which, count);
+    for (const auto& [name, content] : contents) {
+      if (content.count() > 1) add_role(sample, name, content, which, roles.at(name));
+    }
+    results.push_back({std::move(sample), ""});
+  }
+  return results;
+}
+
+class MemberSource : public Source {
+ public:
+  MemberSource(std::unique_ptr<MemberReader> reader, std::map<std::string, RoleOptions> roles)
+      : reader_(std::move(reader)), roles_(std::move(roles)) {}
+
+  std::optional<ReadResult> next() override {
+    if (at_ == results_.size()) {
+      const auto members = reader_->next();
+      if (!members) return std::nullopt;
+      results_ = make_samples(*members, roles_);
+      at_ = 0;
+    }
+    return std::move(results_[at_++]);
+  }
+
+ private:
+  std::unique_ptr<MemberReader> reader_;
+  std::map<std::string, RoleOptions> roles_;
+  std::vector<ReadResult> results_;
+  std::size_t at_ = 0;
+};
 
 }  // namespace
 
@@ -78,13 +170,26 @@ std::set<std::string> MemberRequest::extensions() const {
   return wanted;
 }
 
-ReadResult make_sample(const Members& members, const std::map<std::string, RoleOptions>& roles) {
-  if (!members.error.empty()) return {{members.key, {}, {}}, members.error};
+std::vector<ReadResult> make_samples(const Members& members, const std::map<std::string, RoleOptions>& roles) {
+  if (!members.error.empty()) return {{{members.key, {}, {}}, members.error}};
   try {
-    return {decode(members, roles), ""};
+    return decode(members, roles);
   } catch (const InputError& error) {
-    return {{members.key, {}, {}}, error.what()};
+    return {{{members.key, {}, {}}, error.what()}};
   }
+}
+
+std::unique_ptr<Source> member_source(std::unique_ptr<MemberReader> reader, std::map<std::string, RoleOptions> roles) {
+  return std::make_unique<MemberSource>(std::move(reader), std::move(roles));
+}
+
+const nlohmann::json* find_field(const nlohmann::json& fields, const std::string& name) {
+  if (!fields.is_object()) return nullptr;
+  if (const auto found = fields.find(name); found != fields.end()) return &*found;
+  const std::size_t dot = name.find('.');
+  if (dot == std::string::npos) return nullptr;
+  const auto outer = fields.find(name.substr(0, dot));
+  return outer == fields.end() ? nullptr : find_field(*outer, name.substr(dot + 1));
 }
 
 std::string printable_name(std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "datasets/sources/several_texts.h"
 
 namespace palimpsest {
 
@@ -13,13 +14,14 @@ class SplitSource : public Source {
  public:
   SplitSource(std::unique_ptr<Source> samples, Split split, const SkippedKeys& done)
       : samples_(std::move(samples)), split_(std::move(split)), missing_(split_.keys()) {
-    for (const auto& [key, times] : done) missing_.erase(key);
+    for (const auto& [key, times] : done) missing_.erase(without_wording(key));
   }
 
   std::optional<ReadResult> next() override {
     while (auto result = samples_->next()) {
-      if (!split_.holds(result->sample.key)) continue;
-      missing_.erase(result->sample.key);
+      const std::string key = without_wording(result->sample.key);  // all wordings of a picture are of one split
+      if (!split_.holds(key)) continue;
+      missing_.erase(key);
       return result;
     }
     if (missing_.empty()) return std::nullopt;

@@ -4,7 +4,7 @@
 
 #include "base/errors.h"
 #include "base/recipe.h"
-#include "experiments/evaluation/child_process.h"
+#include "base/child_process.h"
 
 namespace palimpsest {
 

@@ -3,7 +3,7 @@
 #include "base/recipe.h"
 #include "experiments/cli/bench.h"
 #include "experiments/cli/measure.h"
-#include "experiments/evaluation/child_process.h"
+#include "base/child_process.h"
 
 namespace palimpsest {
 

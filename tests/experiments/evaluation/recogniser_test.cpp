@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/errors.h"
-#include "experiments/evaluation/child_process.h"
+#include "base/child_process.h"
 #include "experiments/evaluation/ngrams.h"
 #include "modalities/media/audio.h"
 
