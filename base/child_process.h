@@ -12,8 +12,8 @@ namespace palimpsest {
 
 // Where a started program's stdout and stderr go.
 struct ChildStreams {
-  int output = -1;        // a descriptor; -1: thrown away
-  bool errors = false;    // stderr is heard
+  int output = -1;      // a descriptor; -1: thrown away
+  bool errors = false;  // stderr is heard
 };
 
 // Starts arguments[0], found on PATH unless it is a path. IoError naming it when it cannot be started.

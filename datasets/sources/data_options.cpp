@@ -79,6 +79,12 @@ void Hdf5Options::validate() const {
     throw InputError("", "stall_seconds", "must lie in 0..86400");
 }
 
+void VideoOptions::validate() const {
+  if (!(clip_seconds > 0.0 && clip_seconds <= 600.0)) throw InputError("", "clip_seconds", "must lie in 0..600");
+  if (frames < 1 || frames > 1000) throw InputError("", "frames", "must lie in 1..1000");
+  if (files.empty()) throw InputError("", "files", "names no extension");
+}
+
 void DataOptions::validate() const {
   if (roles.empty()) throw InputError("", "roles", "at least one role is needed");
   if (splits.empty()) throw InputError("", "splits", "at least one split is needed");

@@ -158,6 +158,21 @@ struct Hdf5Options {
   void validate() const;
 };
 
+// [data.video]
+struct VideoOptions {
+  double clip_seconds = 2.0;  // what is left at a film's end is no clip
+  std::int64_t frames = 1;    // pictures a clip
+  std::vector<std::string> files = {"mp4", "mkv", "webm", "avi", "mov"};
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("clip_seconds", self.clip_seconds, "length of a clip, seconds");
+    visitor("frames", self.frames, "pictures a clip");
+    visitor("files", self.files, "extensions of films");
+  }
+  void validate() const;
+};
+
 // [data.idx]
 struct IdxOptions {
   std::string labels;                // the file of labels
@@ -179,6 +194,7 @@ struct DataOptions {
   LinesOptions lines;
   IdxOptions idx;
   Hdf5Options hdf5;
+  VideoOptions video;
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
   SpeechOptions speech;
@@ -192,6 +208,7 @@ struct DataOptions {
     visitor("lines", self.lines, "of texts");
     visitor("idx", self.idx, "of IDX files");
     visitor("hdf5", self.hdf5, "of HDF5 files");
+    visitor("video", self.video, "of films");
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");
     visitor("speech", self.speech, "how text is spoken");

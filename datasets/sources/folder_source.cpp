@@ -158,9 +158,13 @@ std::vector<fs::path> folder_files(const fs::path& folder, const std::set<std::s
   return files;
 }
 
+std::unique_ptr<MemberReader> folder_reader(const fs::path& folder, const std::string& table, MemberRequest request) {
+  return std::make_unique<FolderReader>(folder, table, std::move(request));
+}
+
 std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
   auto roles = request.roles;
-  return member_source(std::make_unique<FolderReader>(folder, table, std::move(request)), std::move(roles));
+  return member_source(folder_reader(folder, table, std::move(request)), std::move(roles));
 }
 
 SourceForm folder_form() {

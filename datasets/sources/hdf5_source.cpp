@@ -126,7 +126,8 @@ nlohmann::json number_of(const std::string& bytes) {
 
 class ArraysReader : public MemberReader {
  public:
-  ArraysReader(std::vector<std::filesystem::path> files, Hdf5Options options, MemberRequest request, std::string program)
+  ArraysReader(std::vector<std::filesystem::path> files, Hdf5Options options, MemberRequest request,
+               std::string program)
       : files_(std::move(files)),
         options_(std::move(options)),
         request_(std::move(request)),

@@ -34,11 +34,6 @@ class OnlyRoles : public Source {
   std::set<std::string> roles_;
 };
 
-bool takes_each_text(const MemberRequest& request) {
-  return std::any_of(request.roles.begin(), request.roles.end(),
-                     [](const auto& role) { return role.second.several == SeveralTexts::kEach; });
-}
-
 }  // namespace
 
 std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& split,
@@ -61,15 +56,15 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
   }
   const Split keys(split_options);
   const SkippedKeys finished = finished_wordings(finished_samples(done, split_options.variation));
-  const bool reworded = takes_each_text(request);
   request.accepts = [keys, skipped = finished](const std::string& key) mutable {
     const auto found = skipped.find(key);
     if (found != skipped.end() && found->second-- > 0) return false;
     return keys.holds(key);
   };
   auto source = split_source(form_of(data).open(data, std::move(request)), keys, finished);
-  if (split_options.variation.copies > 0 || reworded)
-    source = varied_source(std::move(source), split_options.variation, done);
+  const bool varied = split_options.variation.copies > 0;
+  const SkippedKeys begun = varied ? done : begun_wordings(done, finished);
+  if (varied || !begun.empty()) source = varied_source(std::move(source), split_options.variation, begun);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
   return std::make_unique<OnlyRoles>(std::move(source), wanted);
 }

@@ -60,15 +60,28 @@ std::string wording_key(const std::string& key, std::size_t index, std::size_t c
   return count == 1 ? key : key + "#" + std::to_string(index + 1) + "of" + std::to_string(count);
 }
 
-std::string without_wording(const std::string& key) { return key.substr(0, wording_mark(key)); }
+std::string without_wording(const std::string& key) {
+  const std::size_t mark = wording_mark(key);
+  return mark == std::string::npos ? key : without_wording(key.substr(0, mark));
+}
 
 SkippedKeys finished_wordings(const SkippedKeys& done) {
   SkippedKeys finished;
   for (const auto& [key, times] : done) {
-    const std::size_t mark = wording_mark(key);
-    if (mark == std::string::npos || is_last_wording(key, mark)) finished[key.substr(0, mark)] = times;
+    std::string whole = key;
+    std::size_t mark = wording_mark(whole);
+    for (; mark != std::string::npos && is_last_wording(whole, mark); mark = wording_mark(whole)) whole.resize(mark);
+    if (mark == std::string::npos) finished[whole] = times;
   }
   return finished;
+}
+
+SkippedKeys begun_wordings(const SkippedKeys& done, const SkippedKeys& finished) {
+  SkippedKeys begun;
+  for (const auto& [key, times] : done) {
+    if (!finished.contains(without_wording(key))) begun.emplace(key, times);
+  }
+  return begun;
 }
 
 }  // namespace palimpsest

@@ -19,12 +19,14 @@ std::vector<std::string_view> wordings_of(std::string_view text, const RoleOptio
 std::vector<std::string_view> choose_wordings(std::vector<std::string_view> wordings, const RoleOptions& role,
                                               const std::string& key, const std::string& name);
 
-// KEY#2of5; KEY itself when there is one text.
+// KEY#2of5: the second of five samples that one group of members makes, by its texts or, of a film, by its clips. KEY
+// itself when it is the only one.
 std::string wording_key(const std::string& key, std::size_t index, std::size_t count);
-// KEY of KEY#2of5; other keys as they are.
+// KEY of KEY#2of5 and of KEY#2of5#1of3; other keys as they are.
 std::string without_wording(const std::string& key);
 
-// Samples all of whose texts are done.
+// Of what is done: the groups all of whose samples are, and the samples of those that are not.
 SkippedKeys finished_wordings(const SkippedKeys& done);
+SkippedKeys begun_wordings(const SkippedKeys& done, const SkippedKeys& finished);
 
 }  // namespace palimpsest

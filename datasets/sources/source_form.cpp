@@ -6,6 +6,7 @@
 #include "datasets/sources/lines_source.h"
 #include "datasets/sources/source_files.h"
 #include "datasets/sources/tar_source.h"
+#include "datasets/sources/video_source.h"
 #include "datasets/sources/wordnet_source.h"
 
 namespace palimpsest {
@@ -21,7 +22,8 @@ std::vector<std::string> form_names() {
 }  // namespace
 
 const std::vector<SourceForm>& source_forms() {
-  static const std::vector<SourceForm> forms{folder_form(), lines_form(), tar_form(), idx_form(), hdf5_form(), wordnet_form()};
+  static const std::vector<SourceForm> forms{folder_form(), lines_form(),   tar_form(),  idx_form(),
+                                             hdf5_form(),   wordnet_form(), video_form()};
   return forms;
 }
 

@@ -55,7 +55,8 @@ class Hdf5Source : public testing::Test {
  protected:
   Hdf5Source() { write_arrays(scratch_ / "set.h5"); }
 
-  std::vector<ReadResult> read(const std::map<std::string, RoleOptions>& roles, const std::string& file = "set.h5") const {
+  std::vector<ReadResult> read(const std::map<std::string, RoleOptions>& roles,
+                               const std::string& file = "set.h5") const {
     return read_all(*hdf5_source({scratch_ / file}, options_, {roles, {}}, PALIMPSEST_PROGRAM));
   }
   std::string refusal(const std::map<std::string, RoleOptions>& roles, const std::string& file = "set.h5") const {

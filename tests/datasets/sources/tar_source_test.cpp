@@ -206,7 +206,7 @@ TEST(TarSource, NulAndDevicesAndHardLinksAreErrors) {
   ASSERT_GE(results.size(), 2u);
   EXPECT_THAT(results[0].error, HasSubstr("link or a device"));
   for (const ReadResult& result : results) {
-    if (result.sample.key == "b") EXPECT_THAT(result.error, HasSubstr("link or a device"));
+    EXPECT_TRUE(result.sample.key != "b" || result.error.find("link or a device") != std::string::npos);
   }
 }
 
