@@ -227,9 +227,9 @@ void serve(const std::string& path, const std::vector<std::string>& names, bool&
 int serve_hdf5_rows(const std::vector<std::string>& arguments) {
   if (arguments.size() < 3) return 2;
   bound_memory(std::stoul(arguments[0]));
+  ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // data may lie where nobody may write
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);
-  ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // data may lie where nobody may write
   bool begun = false;
   try {
     serve(arguments[1], {arguments.begin() + 2, arguments.end()}, begun);

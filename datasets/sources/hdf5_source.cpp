@@ -18,6 +18,8 @@ namespace palimpsest {
 
 namespace {
 
+constexpr std::size_t kLongestHead = 1 << 20;  // bytes
+
 struct ArrayForm {
   std::string name, kind;
   double scale = 1.0;
@@ -36,13 +38,10 @@ class ForeignRows {
   ForeignRows(const std::filesystem::path& path, const std::vector<std::string>& arrays, const Hdf5Options& options,
               const std::string& program)
       : path_(path.string()), reader_(command(path_, arrays, options, program), options.stall_seconds) {
-    std::string line;
-    for (std::string byte = read(1); byte != "\n"; byte = read(1)) line += byte;
-    const auto head = nlohmann::json::parse(line);
-    if (head.contains("error")) refuse(head.at("error").get<std::string>());
-    rows_ = head.at("rows").get<std::int64_t>();
-    for (const auto& form : head.at("arrays")) {
-      forms_.push_back({form.at("name"), form.at("kind"), form.at("scale"), form.at("shape")});
+    try {
+      read_head();
+    } catch (const nlohmann::json::exception&) {
+      refuse("led its reader astray");
     }
   }
 
@@ -63,6 +62,20 @@ class ForeignRows {
     std::vector<std::string> words{program, kReadHdf5, std::to_string(options.memory_mb), path};
     words.insert(words.end(), arrays.begin(), arrays.end());
     return words;
+  }
+
+  void read_head() {
+    std::string line;
+    for (std::string byte = read(1); byte != "\n"; byte = read(1)) {
+      if (line.size() == kLongestHead) refuse("led its reader astray");
+      line += byte;
+    }
+    const auto head = nlohmann::json::parse(line);
+    if (head.contains("error")) refuse(head.at("error").get<std::string>());
+    rows_ = head.at("rows").get<std::int64_t>();
+    for (const auto& form : head.at("arrays")) {
+      forms_.push_back({form.at("name"), form.at("kind"), form.at("scale"), form.at("shape")});
+    }
   }
 
   [[noreturn]] void refuse(const std::string& rule) const { throw InputError(path_, "", rule); }

@@ -197,7 +197,7 @@ TEST(TarSource, NulAndDevicesAndHardLinksAreErrors) {
     for (std::size_t at = 0; at < 512; ++at) {
       sum += at >= 148 && at < 156 ? ' ' : static_cast<unsigned char>(bytes[header + at]);
     }
-    std::snprintf(&bytes[header + 148], 7, "%06o", static_cast<unsigned>(sum));
+    std::snprintf(&bytes[header + 148], 7, "%06o", static_cast<unsigned>(sum) & 077777u);
   };
   forge(0, '3');     // a device
   forge(1024, '1');  // a hard link
