@@ -11,11 +11,12 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 
 # HDF5's C library; its static form where training nodes have no packages.
 pkg_check_modules(HDF5 REQUIRED IMPORTED_TARGET hdf5-serial)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)  # HDF5's own, for what it deflated
 
 set(LIBRARIES_BASE CLI11::CLI11 nlohmann_json::nlohmann_json spdlog::spdlog tomlplusplus::tomlplusplus PkgConfig::XXHASH)
 set(LIBRARIES_TEXT PkgConfig::UTF8PROC PkgConfig::PCRE2)
 set(LIBRARIES_ARCHIVE PkgConfig::ARCHIVE)
-set(LIBRARIES_HDF5 PkgConfig::HDF5)
+set(LIBRARIES_HDF5 PkgConfig::HDF5 PkgConfig::ZLIB)
 
 if(PALIMPSEST_MEDIA)
   # Debian's OpenCVConfig.cmake comes with the whole of OpenCV; three of its libraries are enough here.

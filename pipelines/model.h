@@ -31,11 +31,13 @@ struct CanvasRoleOptions {
 struct CanvasOptions {
   std::vector<std::string> order;                  // of the roles in the canvas; empty: by name
   std::map<std::string, CanvasRoleOptions> roles;  // by name
+  std::int64_t packed = 0;                         // positions of a training row that documents share; 0: a row each
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
     visitor("order", self.order, "order of the roles in the canvas; empty: by name");
     visitor("roles", self.roles, "the roles by name");
+    visitor("packed", self.packed, "positions of a training row that whole documents share; 0: a row each");
   }
 };
 

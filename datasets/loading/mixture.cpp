@@ -1,4 +1,6 @@
-#include "datasets/loading/token_set.h"
+#include "datasets/loading/mixture.h"
+
+#include <algorithm>
 
 namespace palimpsest {
 
@@ -27,7 +29,15 @@ std::vector<std::int64_t> slot_counts(const std::vector<MixturePart>& parts) {
 
 }  // namespace
 
-Mixture::Mixture(std::vector<MixturePart> parts, RandomKey key) : parts_(std::move(parts)), key_(key) {
+struct Mixture::Epoch {
+  std::int64_t number = -1;
+  std::shared_ptr<const ShuffledOrder> order;
+};
+
+Mixture::~Mixture() = default;
+
+Mixture::Mixture(std::vector<MixturePart> parts, RandomKey key, std::int64_t window_rows)
+    : parts_(std::move(parts)), key_(key), window_rows_(window_rows), epochs_(parts_.size()) {
   TORCH_CHECK(!parts_.empty() && parts_.size() <= 256, "Mixture: 1 to 256 parts, got ", parts_.size());
   for (const MixturePart& part : parts_) {
     TORCH_CHECK(part.set && part.set->rows() > 0, "Mixture: a part has no rows");
@@ -53,10 +63,17 @@ Mixture::Place Mixture::place(std::int64_t global_index) const {
   const std::int64_t drawn =
       global_index / kPatternLength * counts_[slot.part] + slot.earlier;  // rows of the part so far
   const std::int64_t epoch = drawn / rows;
-  const RandomKey order = key_.fold("order").fold(slot.part).fold(static_cast<std::uint64_t>(epoch));
-  const std::uint64_t row =
-      permuted_index(order, static_cast<std::uint64_t>(drawn % rows), static_cast<std::uint64_t>(rows));
-  return {slot.part, static_cast<std::int64_t>(row), epoch};
+  return {slot.part, order(slot.part, epoch)->row(drawn % rows), epoch};
+}
+
+std::shared_ptr<const ShuffledOrder> Mixture::order(std::size_t part, std::int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  Epoch& epoch = epochs_[part];
+  if (epoch.number != number) {
+    const RandomKey key = key_.fold("order").fold(part).fold(static_cast<std::uint64_t>(number));
+    epoch = {number, std::make_shared<const ShuffledOrder>(parts_[part].set->group_rows(), window_rows_, key)};
+  }
+  return epoch.order;
 }
 
 Document Mixture::document(const Place& place) const {
@@ -70,6 +87,14 @@ Document Mixture::document(const Place& place) const {
     }
   }
   return document;
+}
+
+std::vector<std::int64_t> share_of_step(std::int64_t step, std::int64_t batch, std::int64_t rank, std::int64_t ranks) {
+  TORCH_CHECK(0 <= rank && rank < ranks && batch % ranks == 0, "share_of_step: ", ranks,
+              " ranks must divide a batch of ", batch, ", got rank ", rank);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t sample = rank; sample < batch; sample += ranks) indices.push_back(step * batch + sample);
+  return indices;
 }
 
 }  // namespace palimpsest

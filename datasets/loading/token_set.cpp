@@ -1,28 +1,39 @@
 #include "datasets/loading/token_set.h"
 
+#include <algorithm>
+
 #include "base/errors.h"
-#include "datasets/shards/manifest.h"
+#include "datasets/loading/group_cache.h"
 
 namespace palimpsest {
 
 namespace {
 
-// Shards in memory, addressed by the number of rows before each.
+// Rows of shards, addressed by the number of rows before each group.
 class ShardSet : public TokenSet {
  public:
-  ShardSet(std::vector<Shard> shards, std::map<std::string, RoleTokens> roles)
-      : shards_(std::move(shards)), tokens_(std::move(roles)) {
-    for (const Shard& shard : shards_) begins_.push_back(begins_.back() + shard.rows());
+  ShardSet(std::vector<ShardReader> shards, std::map<std::string, RoleTokens> roles, std::int64_t memory_bytes)
+      : cache_(std::move(shards), memory_bytes), tokens_(std::move(roles)) {
+    for (std::int64_t group = 0; group < cache_.groups(); ++group)
+      begins_.push_back(begins_.back() + cache_.rows_of(group));
   }
 
-  std::int64_t rows() const override { return begins_.back(); }
-  const std::string& key(std::int64_t row) const override {
-    const Place place = find(row);
-    return place.shard.keys[static_cast<std::size_t>(place.row)];
+  void read_all() {
+    for (std::int64_t group = 0; group < cache_.groups(); ++group) cache_.group(group);
   }
-  const nlohmann::json& meta(std::int64_t row) const override {
-    const Place place = find(row);
-    return place.shard.meta[static_cast<std::size_t>(place.row)];
+  std::int64_t rows() const override { return begins_.back(); }
+  std::vector<std::int64_t> group_rows() const override {
+    std::vector<std::int64_t> rows;
+    for (std::int64_t group = 0; group < cache_.groups(); ++group) rows.push_back(cache_.rows_of(group));
+    return rows;
+  }
+  std::string key(std::int64_t row) const override {
+    const InGroup place = find(row);
+    return place.group->key(place.row);
+  }
+  nlohmann::json meta(std::int64_t row) const override {
+    const InGroup place = find(row);
+    return place.group->meta(place.row);
   }
   std::vector<std::string> roles() const override {
     std::vector<std::string> names;
@@ -30,55 +41,33 @@ class ShardSet : public TokenSet {
     return names;
   }
   std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const override {
-    const Place place = find(row);
     TORCH_CHECK(tokens_.contains(role), "TokenSet: no role ", role);
-    const ShardRole& column = place.shard.roles.at(role);
-    if (!column.present_N.const_data_ptr<bool>()[place.row]) return std::nullopt;
-    const std::int64_t* offset = column.offsets.const_data_ptr<std::int64_t>() + place.row;
-    return column.values_M.slice(0, offset[0], offset[1]);
+    const InGroup place = find(row);
+    const RoleColumn& column = place.group->role(role);
+    if (!column.has(place.row)) return std::nullopt;
+    return column.ids_L(place.row);
   }
+  InGroup in_group(std::int64_t row) const override { return find(row); }
   const std::string& fingerprint(const std::string& role) const override {
     TORCH_CHECK(tokens_.contains(role), "TokenSet: no role ", role);
     return tokens_.at(role).fingerprint;
   }
 
  private:
-  struct Place {
-    const Shard& shard;
-    std::int64_t row;
-  };
-  Place find(std::int64_t row) const {
+  InGroup find(std::int64_t row) const {
     TORCH_CHECK(0 <= row && row < rows(), "TokenSet: row ", row, " of ", rows());
     const auto after = std::upper_bound(begins_.begin(), begins_.end(), row);
-    const auto index = static_cast<std::size_t>(after - begins_.begin() - 1);
-    return {shards_[index], row - begins_[index]};
+    const std::int64_t group = after - begins_.begin() - 1;
+    return {cache_.group(group), row - begins_[static_cast<std::size_t>(group)]};
   }
 
-  std::vector<Shard> shards_;
+  mutable GroupCache cache_;
   std::map<std::string, RoleTokens> tokens_;
   std::vector<std::int64_t> begins_{0};
 };
 
-Shard open_shard(const std::filesystem::path& directory, const std::string& split, const Manifest& manifest,
-                 const ShardEntry& entry) {
-  const std::string name = (directory / entry.file).string();
-  Shard shard = parse_shard(read_verified(directory, entry), name);
-  if (shard.split != split)
-    throw InputError(name, "split", "is '" + shard.split + "', the manifest says '" + split + "'");
-  if (shard.rows() != entry.rows) throw InputError(name, "rows", "are not those of the manifest");
-  for (const auto& [role, tokens] : manifest.roles) {
-    const auto found = shard.roles.find(role);
-    if (found == shard.roles.end()) throw InputError(name, role, "is missing");
-    if (!(found->second.tokens == tokens))
-      throw InputError(name, role, "was made by another tokenizer than the manifest says");
-  }
-  return shard;
-}
-
-}  // namespace
-
-std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split) {
-  const Manifest manifest = read_manifest(directory);
+const SplitEntry& find_split(const Manifest& manifest, const std::filesystem::path& directory,
+                             const std::string& split) {
   const auto found = manifest.splits.find(split);
   if (found == manifest.splits.end()) {
     std::vector<std::string> names;
@@ -88,9 +77,31 @@ std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory,
   if (!found->second.complete) {
     throw InputError(directory.string(), split, "is not prepared to its end; run the same 'palimpsest prepare' again");
   }
-  std::vector<Shard> shards;
-  for (const ShardEntry& entry : found->second.shards) shards.push_back(open_shard(directory, split, manifest, entry));
-  return std::make_shared<ShardSet>(std::move(shards), manifest.roles);
+  return found->second;
+}
+
+}  // namespace
+
+std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split,
+                                         std::int64_t memory_bytes) {
+  const Manifest manifest = read_manifest(directory);
+  std::vector<ShardReader> shards;
+  std::int64_t bytes = 0;
+  for (const ShardEntry& entry : find_split(manifest, directory, split).shards) {
+    shards.push_back(open_shard(directory, split, manifest, entry));
+    bytes += entry.bytes;
+  }
+  auto set = std::make_shared<ShardSet>(std::move(shards), manifest.roles, memory_bytes);
+  if (bytes <= memory_bytes) set->read_all();
+  return set;
+}
+
+std::int64_t RoleReader::copy_ids(std::int64_t row, std::int64_t* out) const {
+  const TokenSet::InGroup place = set_.in_group(row);
+  TORCH_CHECK(place.group, "RoleReader: the set has no row groups");
+  const RoleColumn& column = place.group->role(role_);
+  column.copy_ids(place.row, out);
+  return column.length(place.row);
 }
 
 void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected,

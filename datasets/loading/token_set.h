@@ -1,5 +1,4 @@
-// TokenSet: the verified shards of one split in memory, any row at hand; and the global order of training over a
-// mixture of them.
+// TokenSet: the verified rows of one prepared split, any row at hand.
 #pragma once
 
 #include <filesystem>
@@ -9,63 +8,58 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
+#include "datasets/shards/row_group.h"
 #include "modalities/canvas/canvas.h"
 
 namespace palimpsest {
 
-// One data set's split as prepared: DIRECTORY/manifest.json lists its shards.
+// One data set's split as prepared: DIRECTORY/manifest.json lists its shards. Threads may share it.
 class TokenSet {
  public:
   virtual ~TokenSet() = default;
   virtual std::int64_t rows() const = 0;
-  virtual const std::string& key(std::int64_t row) const = 0;
-  virtual const nlohmann::json& meta(std::int64_t row) const = 0;
+  // Rows that are read together, group after group: they sum to rows().
+  virtual std::vector<std::int64_t> group_rows() const { return {rows()}; }
+  virtual std::string key(std::int64_t row) const = 0;
+  virtual nlohmann::json meta(std::int64_t row) const = 0;
   virtual std::vector<std::string> roles() const = 0;
   // Tokenizer-local ids of a role (int64), empty optional when the row lacks it.
   virtual std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const = 0;
+  // The row group that holds the row, and the row's number in it; none where the set has no groups in memory.
+  struct InGroup {
+    std::shared_ptr<const RowGroup> group;
+    std::int64_t row = 0;
+  };
+  virtual InGroup in_group(std::int64_t) const { return {}; }
   // Fingerprint of the tokenizer that made the role's ids.
   virtual const std::string& fingerprint(const std::string& role) const = 0;
 };
 
-// Opens one split (every shard verified against the manifest's checksums before libhdf5 sees it). InputError: no
-// manifest, a shard that is missing or whose checksum differs (named, with the chunk), unknown split (nearest
-// suggested), a split not prepared to its end.
-std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split);
+// Memory for rows: a split that fits is read and verified whole when it is opened; of a larger one, row groups are read
+// and verified when they are wanted, and the longest unused make room.
+inline constexpr std::int64_t kTokenSetBytes = std::int64_t{1} << 30;
+
+// Opens one split. InputError: no manifest, a shard that is missing or whose bytes differ from its sums (named, with
+// row group and array; of a split larger than `memory_bytes` that comes when the rows are wanted), unknown split
+// (nearest suggested), a split not prepared to its end.
+std::shared_ptr<TokenSet> open_token_set(const std::filesystem::path& directory, const std::string& split,
+                                         std::int64_t memory_bytes = kTokenSetBytes);
+
+// One role of a set read row after row, without a tensor each.
+class RoleReader {
+ public:
+  RoleReader(const TokenSet& set, std::string role) : set_(set), role_(std::move(role)) {}
+  // Writes the row's ids and returns their number, 0 when it lacks the role.
+  std::int64_t copy_ids(std::int64_t row, std::int64_t* out) const;
+
+ private:
+  const TokenSet& set_;
+  std::string role_;
+};
 
 // InputError naming `name` and the role when the ids of a role were made by a tokenizer other than the expected one
 // (fingerprints by role), or when the set has no such role.
 void check_fingerprints(const TokenSet& set, const std::map<std::string, std::string>& expected,
                         const std::string& name);
-
-// Which row is sample `global_index` of training: a weighted mixture of sets, each shuffled anew every epoch. A pure
-// function of key and index: exact resume needs one integer.
-struct MixturePart {
-  std::shared_ptr<TokenSet> set;
-  double weight = 1.0;
-};
-class Mixture {
- public:
-  Mixture(std::vector<MixturePart> parts, RandomKey key);
-  struct Place {
-    std::size_t part;
-    std::int64_t row;
-    std::int64_t epoch;
-  };
-  Place place(std::int64_t global_index) const;
-  const MixturePart& part(std::size_t index) const { return parts_.at(index); }
-  // The row's roles, none frozen; those it lacks are hidden.
-  Document document(const Place& place) const;
-
- private:
-  // Parts follow each other in a pattern that repeats: a slot's part, and how many slots of the part come before it.
-  struct Slot {
-    std::uint32_t part, earlier;
-  };
-  std::vector<MixturePart> parts_;
-  RandomKey key_;
-  std::vector<std::int64_t> counts_;  // slots of each part in the pattern
-  std::vector<Slot> pattern_;
-};
 
 }  // namespace palimpsest

@@ -153,6 +153,7 @@ void ShardingOptions::validate() const {
   }
   if (!(max_failure_rate >= 0.0 && max_failure_rate <= 1.0))
     throw InputError("", "max_failure_rate", "must lie in 0..1");
+  if (rows_per_group < 1) throw InputError("", "rows_per_group", "must be at least 1");
 }
 
 void PrepareOptions::validate() const {

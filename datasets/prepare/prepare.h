@@ -10,6 +10,7 @@
 #include "datasets/prepare/filters.h"
 #include "datasets/prepare/kept_rules.h"
 #include "datasets/prepare/transforms.h"
+#include "datasets/shards/shard.h"
 #include "datasets/sources/data_options.h"
 #include "datasets/sources/split_source.h"
 
@@ -28,12 +29,19 @@ struct RoleTokenizerOptions {
   void validate() const;
 };
 
+enum class Compression { kNone, kDeflate };
+constexpr auto enum_names(Compression) {
+  return std::array{std::pair{Compression::kNone, "none"}, std::pair{Compression::kDeflate, "deflate"}};
+}
+
 // [prepare]
 struct ShardingOptions {
   std::int64_t samples_per_shard = 2048;  // of the source; what is kept of them is one shard
   std::int64_t batch = 32;                // samples tokenized at once, cut by their index in the source
   double max_failure_rate = 1.0;          // a larger share of samples that cannot be read stops the run
   bool quarantine = false;                // keep the bytes of samples that cannot be read?
+  std::int64_t rows_per_group = 512;      // read and shuffled together
+  Compression compression = Compression::kNone;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -41,8 +49,13 @@ struct ShardingOptions {
     visitor("batch", self.batch, "samples tokenized at once");
     visitor("max_failure_rate", self.max_failure_rate, "share of unreadable samples that stops the run, 1 for never");
     visitor("quarantine", self.quarantine, "keep the bytes of unreadable samples in DIRECTORY/quarantine?");
+    visitor("rows_per_group", self.rows_per_group, "rows that lie, are read and are shuffled together");
+    visitor("compression", self.compression, "none, or deflate: smaller on the disk, slower to read");
   }
   void validate() const;
+  ShardFormat format() const { return {rows_per_group, compression == Compression::kDeflate ? kDeflateLevel : 0}; }
+
+  static constexpr std::int64_t kDeflateLevel = 4;  // beyond it ids hardly get smaller
 };
 
 // The whole recipe.

@@ -162,9 +162,10 @@ void SplitPreparation::commit() {
   const fs::path& directory = shared_.directory;
   if (!rows_.empty()) {
     const Shard shard = builder_->build();
-    const std::string file = shard_file(), bytes = format_shard(shard);
-    write_file_atomically(directory / file, bytes);
-    split.shards.push_back(describe_shard(file, shard, bytes, static_cast<std::int64_t>(rows_.size())));
+    const std::string file = shard_file();
+    const FormattedShard formatted = format_shard(shard, shared_.options.prepare.format());
+    write_file_atomically(directory / file, formatted.bytes);
+    split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(rows_.size())));
     shared_.manifest.ledger_bytes = extend_ledger(directory, shared_.manifest.ledger_bytes, format_rows(rows_));
     ++shared_.report[split_].shards;
   }

@@ -1,6 +1,5 @@
 #include "datasets/shards/hdf5.h"
 
-#include <ATen/ops/empty.h>
 #include <hdf5.h>
 
 #include "base/errors.h"
@@ -11,7 +10,9 @@ namespace {
 
 static_assert(sizeof(hid_t) == sizeof(std::int64_t));
 
-constexpr std::size_t kGrowth = 1 << 16;  // bytes by which a file in memory grows
+constexpr std::size_t kGrowth = 1 << 16;       // bytes by which a file in memory grows
+constexpr hsize_t kHeaderBlock = 1 << 14;      // headers are gathered in blocks of this size
+constexpr std::int64_t kLeastDeflated = 1024;  // bytes; a smaller array is not worth a second filter
 
 // One id of libhdf5, closed by the function it came with.
 class Handle {
@@ -29,8 +30,6 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-void silence_library() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
-
 void check(bool fine, const char* what) { TORCH_CHECK(fine, "Hdf5Writer: libhdf5 failed to ", what); }
 
 // The oldest form of a file: its superblock has no checksum. That of the later ones is wrong in what H5Fget_file_image
@@ -39,55 +38,93 @@ hid_t memory_access() {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, kGrowth, false);
   H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
+  H5Pset_meta_block_size(access, kHeaderBlock);
   return access;
 }
 
-hid_t smallest_type(const at::Tensor& values) {
-  if (values.numel() == 0) return H5T_STD_U8LE;
+hid_t stored_type(std::int64_t width) {
+  return width == 1 ? H5T_STD_U8LE : width == 2 ? H5T_STD_U16LE : width == 4 ? H5T_STD_U32LE : H5T_STD_I64LE;
+}
+
+std::int64_t smallest_width(const at::Tensor& values) {
+  if (values.numel() == 0) return 1;
   const std::int64_t low = values.min().item<std::int64_t>(), high = values.max().item<std::int64_t>();
-  if (low < 0 || high > 0xFFFFFFFFll) return H5T_STD_I64LE;
-  return high <= 0xFF ? H5T_STD_U8LE : high <= 0xFFFF ? H5T_STD_U16LE : H5T_STD_U32LE;
+  if (low < 0 || high > 0xFFFFFFFFll) return 8;
+  return high <= 0xFF ? 1 : high <= 0xFFFF ? 2 : 4;
 }
 
-void write_array(hid_t file, const std::string& path, hid_t stored, hid_t native, const std::vector<hsize_t>& shape,
-                 const void* data) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links, 1);
-  H5Pset_obj_track_times(creation, false);
-  const Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
-  const Handle dataset(H5Dcreate2(file, path.c_str(), stored, space, links, creation, H5P_DEFAULT), H5Dclose);
-  check(dataset >= 0, "make an array");
-  check(H5Dwrite(dataset, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0, "write an array");
-}
-
-std::vector<std::int64_t> shape_of(hid_t dataset) {
+// Where the one chunk of an array lies, once it is written.
+ArrayPlace find_chunk(hid_t file, const std::string& path, ArrayPlace place) {
+  const Handle dataset(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose);
   const Handle space(H5Dget_space(dataset), H5Sclose);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  std::vector<hsize_t> extents(static_cast<std::size_t>(std::max(rank, 0)));
-  H5Sget_simple_extent_dims(space, extents.data(), nullptr);
-  return {extents.begin(), extents.end()};
+  std::vector<hsize_t> offset(static_cast<std::size_t>(H5Sget_simple_extent_ndims(space)), 0);
+  unsigned skipped = 0;
+  haddr_t address = 0;
+  hsize_t size = 0;
+  check(H5Dget_chunk_info(dataset, space, 0, offset.data(), &skipped, &address, &size) >= 0, "tell a chunk's place");
+  place.begin = static_cast<std::int64_t>(address);
+  place.bytes = static_cast<std::int64_t>(size);
+  check(skipped == 0, "filter a chunk");
+  return place;
 }
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer() {
-  silence_library();
+// Values as they lie in memory.
+struct Hdf5Writer::Values {
+  hid_t native;
+  std::int64_t width;
+  std::vector<hsize_t> shape;
+  const void* data;
+};
+
+Hdf5Writer::Hdf5Writer(std::int64_t deflate) : deflate_(deflate) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are told by what is thrown
   const Handle access(memory_access(), H5Pclose), creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation, false);
+  H5Pset_istore_k(creation, 1);  // an array is one chunk: the smallest index of chunks
   file_ = H5Fcreate("shard", H5F_ACC_TRUNC, creation, access);
   check(file_ >= 0, "make a file in memory");
 }
 
 Hdf5Writer::~Hdf5Writer() { H5Fclose(file_); }
 
-void Hdf5Writer::write(const std::string& path, const at::Tensor& values) {
-  const at::Tensor whole = values.to(at::kLong).contiguous();
-  const std::vector<hsize_t> shape(whole.sizes().begin(), whole.sizes().end());
-  write_array(file_, path, smallest_type(whole), H5T_NATIVE_INT64, shape, whole.const_data_ptr());
+ArrayPlace Hdf5Writer::write_array(const std::string& path, const Values& values, std::int64_t deflate) {
+  ArrayPlace place;
+  place.width = values.width;
+  place.count = 1;
+  for (const hsize_t extent : values.shape) place.count *= static_cast<std::int64_t>(extent);
+  place.deflated = deflate > 0 && place.count * place.width >= kLeastDeflated;
+  {
+    const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    H5Pset_create_intermediate_group(links, 1);
+    H5Pset_obj_track_times(creation, false);
+    if (place.count > 0) H5Pset_chunk(creation, static_cast<int>(values.shape.size()), values.shape.data());
+    if (place.deflated) {
+      H5Pset_shuffle(creation);
+      H5Pset_deflate(creation, static_cast<unsigned>(deflate));
+    }
+    const Handle space(H5Screate_simple(static_cast<int>(values.shape.size()), values.shape.data(), nullptr), H5Sclose);
+    const Handle dataset(H5Dcreate2(file_, path.c_str(), stored_type(place.width), space, links, creation, H5P_DEFAULT),
+                         H5Dclose);
+    check(dataset >= 0, "make an array");
+    check(H5Dwrite(dataset, values.native, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data) >= 0, "write an array");
+  }
+  return place.count > 0 ? find_chunk(file_, path, place) : place;
 }
 
-void Hdf5Writer::write(const std::string& path, std::string_view bytes) {
-  write_array(file_, path, H5T_STD_U8LE, H5T_NATIVE_UINT8, {bytes.size()}, bytes.data());
+ArrayPlace Hdf5Writer::write(const std::string& path, const at::Tensor& values) {
+  const at::Tensor whole = values.to(at::kLong).contiguous();
+  const std::vector<hsize_t> shape(whole.sizes().begin(), whole.sizes().end());
+  return write_array(path, {H5T_NATIVE_INT64, smallest_width(whole), shape, whole.const_data_ptr()}, deflate_);
+}
+
+ArrayPlace Hdf5Writer::write(const std::string& path, std::string_view bytes) {
+  return write_array(path, {H5T_NATIVE_UINT8, 1, {bytes.size()}, bytes.data()}, deflate_);
+}
+
+ArrayPlace Hdf5Writer::write_plain(const std::string& path, std::string_view bytes) {
+  return write_array(path, {H5T_NATIVE_UINT8, 1, {bytes.size()}, bytes.data()}, 0);
 }
 
 void Hdf5Writer::write_attribute(const std::string& name, std::string_view text) {
@@ -106,52 +143,6 @@ std::string Hdf5Writer::bytes() const {
   std::string image(static_cast<std::size_t>(size), '\0');
   check(H5Fget_file_image(file_, image.data(), image.size()) == size, "give a file's bytes");
   return image;
-}
-
-Hdf5Reader::Hdf5Reader(std::string_view bytes, std::string name) : name_(std::move(name)) {
-  silence_library();
-  const Handle access(memory_access(), H5Pclose);
-  std::string copy(bytes);  // the library copies it once more
-  H5Pset_file_image(access, copy.data(), copy.size());
-  file_ = H5Fopen("shard", H5F_ACC_RDONLY, access);
-  if (file_ < 0) throw InputError(name_, "", "is not an HDF5 file");
-}
-
-Hdf5Reader::~Hdf5Reader() { H5Fclose(file_); }
-
-at::Tensor Hdf5Reader::read(const std::string& path) const {
-  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (dataset < 0) throw InputError(name_, path, "is missing");
-  const Handle type(H5Dget_type(dataset), H5Tclose);
-  if (H5Tget_class(type) != H5T_INTEGER) throw InputError(name_, path, "must hold integers");
-  const at::Tensor values = at::empty(shape_of(dataset), at::kLong);
-  if (H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.mutable_data_ptr()) < 0) {
-    throw InputError(name_, path, "cannot be read");
-  }
-  return values;
-}
-
-std::string Hdf5Reader::read_bytes(const std::string& path) const {
-  const Handle dataset(H5Dopen2(file_, path.c_str(), H5P_DEFAULT), H5Dclose);
-  if (dataset < 0) throw InputError(name_, path, "is missing");
-  const auto shape = shape_of(dataset);
-  if (shape.size() != 1) throw InputError(name_, path, "must be a line of bytes");
-  std::string bytes(static_cast<std::size_t>(shape[0]), '\0');
-  if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
-    throw InputError(name_, path, "cannot be read");
-  }
-  return bytes;
-}
-
-std::string Hdf5Reader::read_attribute(const std::string& name) const {
-  if (H5Aexists(file_, name.c_str()) <= 0) throw InputError(name_, name, "is missing");
-  const Handle attribute(H5Aopen(file_, name.c_str(), H5P_DEFAULT), H5Aclose);
-  const Handle type(H5Aget_type(attribute), H5Tclose);
-  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
-    throw InputError(name_, name, "must be text of a fixed size");
-  std::string text(H5Tget_size(type), '\0');
-  if (H5Aread(attribute, type, text.data()) < 0) throw InputError(name_, name, "cannot be read");
-  return text;
 }
 
 }  // namespace palimpsest

@@ -1,8 +1,7 @@
-// HDF5 in memory: files as bytes, arrays of integers in the smallest type that holds them, groups as paths. One handle
-// a class.
+// HDF5 in memory: a file being made of arrays of integers, each one chunk in the smallest type that holds it.
 //
-// Nothing is opened from a path: what is read was verified before (Debian's HDF5 1.10 has known holes), and what is
-// written reaches the disk whole or not at all.
+// Only writing is here. A shard is read by the places that its index gives (shard_reader.h), so that no byte of a file
+// ever reaches libhdf5 (Debian's 1.10 has known holes); anything that reads HDF5 reads these files as well.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,41 +13,37 @@
 
 namespace palimpsest {
 
-// A file being made. The same content gives the same bytes: no timestamps, no uninitialised gaps.
+// Where an array's values lie in the file and how they are stored.
+struct ArrayPlace {
+  std::int64_t begin = 0, bytes = 0;  // as stored
+  std::int64_t count = 0;             // values
+  std::int64_t width = 1;             // bytes of a value: 1, 2, 4 unsigned or 8 signed, little-endian
+  bool deflated = false;              // HDF5's shuffle and deflate
+  std::string sum;                    // XXH3 64-bit of the stored bytes
+};
+
+// The same content gives the same bytes: no timestamps, no uninitialised gaps.
 class Hdf5Writer {
  public:
-  Hdf5Writer();
+  // `deflate`: 0 for arrays as they are, else zlib's level (1 to 9) after HDF5's shuffle of bytes.
+  explicit Hdf5Writer(std::int64_t deflate = 0);
   ~Hdf5Writer();
   Hdf5Writer(const Hdf5Writer&) = delete;
   Hdf5Writer& operator=(const Hdf5Writer&) = delete;
 
-  // An integer array at "/group/name", any shape; stored as the smallest of u8, u16, u32, i64 that holds its values.
-  void write(const std::string& path, const at::Tensor& values);
-  void write(const std::string& path, std::string_view bytes);           // as u8 [N]
-  void write_attribute(const std::string& name, std::string_view text);  // of the root
+  // An integer array at "/group/name", any shape. The place has no sum yet.
+  ArrayPlace write(const std::string& path, const at::Tensor& values);
+  ArrayPlace write(const std::string& path, std::string_view bytes);        // as u8 [N]
+  ArrayPlace write_plain(const std::string& path, std::string_view bytes);  // never deflated
+  void write_attribute(const std::string& name, std::string_view text);     // of the root
 
   std::string bytes() const;  // the whole file
 
  private:
-  std::int64_t file_ = -1;
-};
+  struct Values;
+  ArrayPlace write_array(const std::string& path, const Values& values, std::int64_t deflate);
 
-// A verified file's bytes, open for reading. `name` is what errors call it.
-class Hdf5Reader {
- public:
-  Hdf5Reader(std::string_view bytes, std::string name);  // InputError when they are not HDF5
-  ~Hdf5Reader();
-  Hdf5Reader(const Hdf5Reader&) = delete;
-  Hdf5Reader& operator=(const Hdf5Reader&) = delete;
-
-  // InputError naming the path when it is absent or not an array of integers.
-  at::Tensor read(const std::string& path) const;  // int64
-  std::string read_bytes(const std::string& path) const;
-  std::string read_attribute(const std::string& name) const;
-
- private:
-  std::string name_;
-  std::int64_t file_ = -1;
+  std::int64_t file_ = -1, deflate_;
 };
 
 }  // namespace palimpsest

@@ -7,23 +7,19 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kManifestFormat = 1;
-
-std::vector<std::string> chunk_sums(std::string_view bytes) {
-  std::vector<std::string> sums;
-  for (std::size_t begin = 0; begin < bytes.size(); begin += kChunkBytes)
-    sums.push_back(hash64_hex(bytes.substr(begin, kChunkBytes)));
-  return sums;
-}
+constexpr std::int64_t kManifestFormat = 2;
 
 nlohmann::json to_json(const ShardEntry& entry) {
+  const nlohmann::json index{
+      {"begin", entry.index_begin}, {"bytes", entry.index_bytes}, {"checksum", entry.index_checksum}};
   return {{"file", entry.file},   {"rows", entry.rows},         {"inputs", entry.inputs},
-          {"bytes", entry.bytes}, {"checksum", entry.checksum}, {"chunks", entry.chunks}};
+          {"bytes", entry.bytes}, {"checksum", entry.checksum}, {"index", index}};
 }
 
 ShardEntry shard_from_json(const nlohmann::json& json) {
-  ShardEntry entry{json.at("file"),  json.at("rows"),     json.at("inputs"),
-                   json.at("bytes"), json.at("checksum"), json.at("chunks")};
+  const nlohmann::json& index = json.at("index");
+  ShardEntry entry{json.at("file"),     json.at("rows"),   json.at("inputs"), json.at("bytes"),
+                   json.at("checksum"), index.at("begin"), index.at("bytes"), index.at("checksum")};
   if (entry.file.empty() || entry.file.find('/') != std::string::npos || entry.file.front() == '.') {
     throw InputError("", "file", "must be a plain file name, got '" + entry.file + "'");
   }
@@ -42,15 +38,30 @@ SplitEntry split_from_json(const nlohmann::json& json) {
   return split;
 }
 
-std::string differing_chunk(std::string_view bytes, const ShardEntry& entry) {
-  const auto sums = chunk_sums(bytes);
-  for (std::size_t chunk = 0; chunk < sums.size() && chunk < entry.chunks.size(); ++chunk) {
-    if (sums[chunk] == entry.chunks[chunk]) continue;
-    const std::size_t begin = chunk * kChunkBytes, end = std::min(begin + kChunkBytes, bytes.size());
-    return "chunk " + std::to_string(chunk) + " (bytes " + std::to_string(begin) + ".." + std::to_string(end - 1) +
-           ") differs";
-  }
-  return "the manifest's own sums disagree with each other";
+nlohmann::json to_json(const Manifest& manifest) {
+  nlohmann::json roles = nlohmann::json::object(), splits = nlohmann::json::object();
+  for (const auto& [name, tokens] : manifest.roles) roles[name] = tokens.to_json();
+  for (const auto& [name, split] : manifest.splits) splits[name] = to_json(split);
+  return {{"format", kManifestFormat},
+          {"settings", manifest.settings},
+          {"ledger_bytes", manifest.ledger_bytes},
+          {"roles", roles},
+          {"splits", splits}};
+}
+
+// The text with the sum of all that is not the sum.
+std::string sealed(nlohmann::json json) {
+  json.erase("checksum");
+  json["checksum"] = hash64_hex(json.dump());
+  return json.dump(1) + "\n";
+}
+
+void check_format(const nlohmann::json& json) {
+  const nlohmann::json& format = json.at("format");
+  if (format == kManifestFormat) return;
+  throw InputError("", "format",
+                   "is " + format.dump() + ", this program reads " + std::to_string(kManifestFormat) +
+                       ": prepare the data again with 'palimpsest prepare RECIPE --out ' and another directory");
 }
 
 }  // namespace
@@ -73,9 +84,11 @@ Manifest read_manifest(const std::filesystem::path& directory) {
     throw InputError(directory.string(), kManifestName, "is missing: no directory that 'palimpsest prepare' wrote");
   }
   try {
-    const auto json = nlohmann::json::parse(read_file(path));
-    if (json.at("format") != kManifestFormat)
-      throw InputError("", "format", "is not " + std::to_string(kManifestFormat));
+    const std::string text = read_file(path);
+    const auto json = nlohmann::json::parse(text);
+    check_format(json);
+    if (sealed(json) != text)
+      throw InputError("", "checksum", "differs: the manifest is damaged or was edited; restore it or prepare again");
     Manifest manifest{json.at("settings"), json.at("ledger_bytes"), {}, {}};
     for (const auto& [name, tokens] : json.at("roles").items())
       manifest.roles.emplace(name, RoleTokens::from_json(tokens));
@@ -89,34 +102,22 @@ Manifest read_manifest(const std::filesystem::path& directory) {
 }
 
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest) {
-  nlohmann::json roles = nlohmann::json::object(), splits = nlohmann::json::object();
-  for (const auto& [name, tokens] : manifest.roles) roles[name] = tokens.to_json();
-  for (const auto& [name, split] : manifest.splits) splits[name] = to_json(split);
-  const nlohmann::json json = {{"format", kManifestFormat},
-                               {"settings", manifest.settings},
-                               {"ledger_bytes", manifest.ledger_bytes},
-                               {"roles", roles},
-                               {"splits", splits}};
-  write_file_atomically(directory / kManifestName, json.dump(1) + "\n");
+  write_file_atomically(directory / kManifestName, sealed(to_json(manifest)));
 }
 
-ShardEntry describe_shard(const std::string& file, const Shard& shard, std::string_view bytes, std::int64_t inputs) {
-  return {file, shard.rows(), inputs, static_cast<std::int64_t>(bytes.size()), hash64_hex(bytes), chunk_sums(bytes)};
-}
-
-std::string read_verified(const std::filesystem::path& directory, const ShardEntry& entry) {
-  const std::filesystem::path path = directory / entry.file;
-  if (!std::filesystem::exists(path)) throw InputError(path.string(), "", "is in the manifest but not there");
-  std::string bytes = read_file(path);
-  if (static_cast<std::int64_t>(bytes.size()) != entry.bytes) {
-    throw InputError(
-        path.string(), "",
-        "has " + std::to_string(bytes.size()) + " bytes, the manifest says " + std::to_string(entry.bytes));
-  }
-  if (hash64_hex(bytes) != entry.checksum || chunk_sums(bytes) != entry.chunks) {
-    throw InputError(path.string(), "", "is damaged: " + differing_chunk(bytes, entry));
-  }
-  return bytes;
+ShardEntry describe_shard(const std::string& file, const Shard& shard, const FormattedShard& formatted,
+                          std::int64_t inputs) {
+  const std::string_view bytes = formatted.bytes;
+  const auto index =
+      bytes.substr(static_cast<std::size_t>(formatted.index_begin), static_cast<std::size_t>(formatted.index_bytes));
+  return {file,
+          shard.rows(),
+          inputs,
+          static_cast<std::int64_t>(bytes.size()),
+          hash64_hex(bytes),
+          formatted.index_begin,
+          formatted.index_bytes,
+          hash64_hex(index)};
 }
 
 }  // namespace palimpsest

@@ -11,15 +11,14 @@
 
 namespace palimpsest {
 
-inline constexpr std::int64_t kChunkBytes = 1 << 16;  // of a shard's file, summed apart so that damage has a place
-
 struct ShardEntry {
   std::string file;         // name within the directory
   std::int64_t rows = 0;    // kept
   std::int64_t inputs = 0;  // samples of the source it stands for, in their order
   std::int64_t bytes = 0;
-  std::string checksum;             // XXH3 64-bit of the file
-  std::vector<std::string> chunks;  // of each kChunkBytes of it
+  std::string checksum;                           // XXH3 64-bit of the file
+  std::int64_t index_begin = 0, index_bytes = 0;  // where its index lies, which has the sums of all the rest
+  std::string index_checksum;
 };
 
 struct SplitEntry {
@@ -39,15 +38,13 @@ struct Manifest {
 
 inline constexpr const char* kManifestName = "manifest.json";
 
-// InputError naming the file and the key: no manifest ("prepare has not written here"), wrong types, another format.
+// InputError naming the file and the key: no manifest ("prepare has not written here"), wrong types, another format, a
+// text that is not what write_manifest wrote to the last byte.
 Manifest read_manifest(const std::filesystem::path& directory);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 
 // Sums of a shard's bytes.
-ShardEntry describe_shard(const std::string& file, const Shard& shard, std::string_view bytes, std::int64_t inputs);
-
-// The shard's verified bytes. InputError naming the file: missing, another size, a chunk that differs (which one, and
-// where).
-std::string read_verified(const std::filesystem::path& directory, const ShardEntry& entry);
+ShardEntry describe_shard(const std::string& file, const Shard& shard, const FormattedShard& formatted,
+                          std::int64_t inputs);
 
 }  // namespace palimpsest

@@ -1,139 +1,124 @@
 #include "datasets/shards/shard.h"
 
-#include "base/errors.h"
-#include "datasets/shards/hdf5.h"
+#include <algorithm>
+
+#include "base/files.h"
+#include "datasets/shards/shard_index.h"
 
 namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kShardFormat = 1;
 constexpr const char* kAttribute = "palimpsest";
 
 at::Tensor to_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 
-// Texts of all rows, end to end.
-void write_texts(Hdf5Writer& writer, const std::string& path, const std::vector<std::string>& texts) {
-  std::string values;
-  std::vector<std::int64_t> offsets{0};
-  for (const std::string& text : texts) {
-    values += text;
-    offsets.push_back(static_cast<std::int64_t>(values.size()));
-  }
-  writer.write(path + "/values", std::string_view(values));
-  writer.write(path + "/offsets", to_tensor(offsets));
+std::string group_path(std::size_t number) {
+  const std::string digits = std::to_string(number);
+  return "/groups/" + std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
 }
 
-void check_offsets(const at::Tensor& offsets, std::int64_t rows, std::int64_t size, const std::string& file,
-                   const std::string& path) {
-  const bool shaped = offsets.dim() == 1 && offsets.size(0) == rows + 1;
-  if (!shaped) throw InputError(file, path, "must have one entry more than there are rows");
-  const auto steps = offsets.slice(0, 1) - offsets.slice(0, 0, rows);
-  const bool rises = rows == 0 || steps.min().item<std::int64_t>() >= 0;
-  if (!rises || offsets[0].item<std::int64_t>() != 0 || offsets[rows].item<std::int64_t>() != size) {
-    throw InputError(file, path, "must rise from 0 to the number of values");
+// Writes one row group, and keeps where its arrays went.
+class GroupWriter {
+ public:
+  GroupWriter(Hdf5Writer& writer, std::size_t number, std::int64_t begin, std::int64_t end)
+      : writer_(writer), path_(group_path(number)), begin_(begin), end_(end), place_{end - begin, {}} {}
+
+  template <class Values>
+  void array(const std::string& name, const Values& values) {
+    place_.arrays[name] = writer_.write(path_ + "/" + name, values);
+  }
+  // A text a row, end to end.
+  template <class TextOf>
+  void texts(const std::string& name, const TextOf& text_of) {
+    std::string values;
+    std::vector<std::int64_t> offsets{0};
+    for (std::int64_t row = begin_; row < end_; ++row) {
+      values += text_of(static_cast<std::size_t>(row));
+      offsets.push_back(static_cast<std::int64_t>(values.size()));
+    }
+    array(name + "/values", std::string_view(values));
+    array(name + "/offsets", to_tensor(offsets));
+  }
+  void role(const std::string& name, const ShardRole& role) {
+    const std::int64_t first = role.offsets[begin_].item<std::int64_t>(),
+                       last = role.offsets[end_].item<std::int64_t>();
+    array("roles/" + name + "/values", role.values_M.slice(0, first, last));
+    array("roles/" + name + "/offsets", role.offsets.slice(0, begin_, end_ + 1) - first);
+    array("roles/" + name + "/present", role.present_N.slice(0, begin_, end_));
+  }
+  const RowGroupPlace& place() const { return place_; }
+
+ private:
+  Hdf5Writer& writer_;
+  std::string path_;
+  std::int64_t begin_, end_;
+  RowGroupPlace place_;
+};
+
+RowGroupPlace write_group(Hdf5Writer& writer, std::size_t number, const Shard& shard, const ShardFormat& format) {
+  const std::int64_t begin = static_cast<std::int64_t>(number) * format.rows_per_group;
+  GroupWriter group(writer, number, begin, std::min(begin + format.rows_per_group, shard.rows()));
+  group.texts("key", [&shard](std::size_t row) { return shard.keys[row]; });
+  group.texts("meta", [&shard](std::size_t row) { return shard.meta[row].dump(); });
+  for (const auto& [name, role] : shard.roles) group.role(name, role);
+  return group.place();
+}
+
+void check_sizes(const Shard& shard) {
+  TORCH_CHECK(shard.meta.size() == shard.keys.size(), "format_shard: one meta a key, got ", shard.meta.size());
+  for (const auto& [name, role] : shard.roles) {
+    TORCH_CHECK(role.offsets.numel() == shard.rows() + 1 && role.present_N.numel() == shard.rows(),
+                "format_shard: role ", name, " has other rows than there are keys");
   }
 }
 
-std::vector<std::string> read_texts(const Hdf5Reader& reader, const std::string& path, std::int64_t rows,
-                                    const std::string& file) {
-  const std::string values = reader.read_bytes(path + "/values");
-  const at::Tensor offsets = reader.read(path + "/offsets");
-  check_offsets(offsets, rows, static_cast<std::int64_t>(values.size()), file, path + "/offsets");
-  const std::int64_t* offset = offsets.const_data_ptr<std::int64_t>();
-  std::vector<std::string> texts;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    texts.push_back(
-        values.substr(static_cast<std::size_t>(offset[row]), static_cast<std::size_t>(offset[row + 1] - offset[row])));
-  }
-  return texts;
+std::string_view piece(std::string_view bytes, std::int64_t begin, std::int64_t end) {
+  return bytes.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }
 
-void check_values(const at::Tensor& values, const CodeSpace& space, const std::string& file, const std::string& path) {
-  if (values.numel() == 0) return;
-  if (values.min().item<std::int64_t>() < 0 || values.max().item<std::int64_t>() >= space.size()) {
-    throw InputError(file, path, "holds an id outside 0.." + std::to_string(space.size() - 1));
-  }
+void sum_arrays(ArrayPlaces& places, std::string_view bytes) {
+  for (auto& [name, place] : places) place.sum = hash64_hex(piece(bytes, place.begin, place.begin + place.bytes));
 }
 
-ShardRole read_role(const Hdf5Reader& reader, const std::string& path, std::int64_t rows, const std::string& file,
-                    RoleTokens tokens) {
-  ShardRole role{std::move(tokens), reader.read(path + "/values"), reader.read(path + "/offsets"),
-                 reader.read(path + "/present").to(at::kBool), reader.read(path + "/layout").to(at::kInt)};
-  if (role.values_M.dim() != 1) throw InputError(file, path + "/values", "must be a line of ids");
-  check_offsets(role.offsets, rows, role.values_M.numel(), file, path + "/offsets");
-  check_values(role.values_M, role.tokens.space, file, path + "/values");
-  if (role.present_N.dim() != 1 || role.present_N.size(0) != rows)
-    throw InputError(file, path + "/present", "must have one entry a row");
-  const std::int64_t longest = rows == 0 ? 0 : role.offsets.diff().max().item<std::int64_t>();
-  if (role.layout_LA.dim() != 2 || role.layout_LA.size(1) != kAxes || role.layout_LA.size(0) < longest) {
-    throw InputError(file, path + "/layout", "must be [L,3], L that of the longest row");
-  }
-  return role;
-}
-
-nlohmann::json describe(const Shard& shard) {
-  nlohmann::json roles = nlohmann::json::object();
-  for (const auto& [name, role] : shard.roles) roles[name] = role.tokens.to_json();
-  return {{"format", kShardFormat},
-          {"split", shard.split},
-          {"source", shard.source},
-          {"rows", shard.rows()},
-          {"roles", roles}};
+// Everything is at its place and sums can be taken: the index is written over the blank that was kept for it.
+void fill_index(ShardIndex& index, FormattedShard& formatted) {
+  const std::pair range{formatted.index_begin, formatted.index_begin + formatted.index_bytes};
+  const auto size = static_cast<std::int64_t>(formatted.bytes.size());
+  sum_arrays(index.layouts, formatted.bytes);
+  for (RowGroupPlace& group : index.groups) sum_arrays(group.arrays, formatted.bytes);
+  index.superblock = hash64_hex(piece(formatted.bytes, 0, kSuperblockBytes));
+  std::string headers;
+  for (const auto& [begin, end] : index.header_ranges(size, range)) headers += piece(formatted.bytes, begin, end);
+  index.headers = hash64_hex(headers);
+  const std::string text = index.format();
+  TORCH_CHECK(static_cast<std::int64_t>(text.size()) == formatted.index_bytes, "format_shard: the index grew");
+  std::copy(text.begin(), text.end(), formatted.bytes.begin() + formatted.index_begin);
 }
 
 }  // namespace
 
-nlohmann::json RoleTokens::to_json() const {
-  return {{"fingerprint", fingerprint}, {"modality", space.modality}, {"sub_range_sizes", space.sub_range_sizes}};
-}
-
-RoleTokens RoleTokens::from_json(const nlohmann::json& json) {
-  return {json.at("fingerprint").get<std::string>(),
-          {json.at("modality").get<std::string>(), json.at("sub_range_sizes").get<std::vector<std::int64_t>>()}};
-}
-
-bool RoleTokens::operator==(const RoleTokens& other) const { return to_json() == other.to_json(); }
-
-std::string format_shard(const Shard& shard) {
-  TORCH_CHECK(shard.meta.size() == shard.keys.size(), "format_shard: one meta a key, got ", shard.meta.size());
-  Hdf5Writer writer;
+FormattedShard format_shard(const Shard& shard, const ShardFormat& format) {
+  check_sizes(shard);
+  TORCH_CHECK(format.rows_per_group > 0, "format_shard: a row group has rows, got ", format.rows_per_group);
+  Hdf5Writer writer(format.deflate);
+  ShardIndex index{shard.split, shard.source, {}, {}, {}, {}, {}};
   for (const auto& [name, role] : shard.roles) {
-    TORCH_CHECK(role.offsets.numel() == shard.rows() + 1, "format_shard: role ", name,
-                " has other rows than there are keys");
-    const std::string path = "/roles/" + name;
-    writer.write(path + "/values", role.values_M);
-    writer.write(path + "/offsets", role.offsets);
-    writer.write(path + "/present", role.present_N);
-    writer.write(path + "/layout", role.layout_LA);
+    index.roles[name] = role.tokens;
+    index.layouts[name] = writer.write("/layouts/" + name, role.layout_LA);
   }
-  std::vector<std::string> meta;
-  for (const auto& row : shard.meta) meta.push_back(row.dump());
-  write_texts(writer, "/key", shard.keys);
-  write_texts(writer, "/meta", meta);
-  writer.write_attribute(kAttribute, describe(shard).dump());
-  return writer.bytes();
-}
-
-Shard parse_shard(std::string_view bytes, const std::string& name) {
-  const Hdf5Reader reader(bytes, name);
-  try {
-    const auto description = nlohmann::json::parse(reader.read_attribute(kAttribute));
-    if (description.at("format") != kShardFormat)
-      throw InputError(name, "format", "is not " + std::to_string(kShardFormat));
-    Shard shard{description.at("split"), description.at("source"), {}, {}, {}};
-    const auto rows = description.at("rows").get<std::int64_t>();
-    if (rows < 0) throw InputError(name, "rows", "must not be negative");
-    shard.keys = read_texts(reader, "/key", rows, name);
-    for (const std::string& text : read_texts(reader, "/meta", rows, name))
-      shard.meta.push_back(nlohmann::json::parse(text));
-    for (const auto& [role, tokens] : description.at("roles").items()) {
-      shard.roles.emplace(role, read_role(reader, "/roles/" + role, rows, name, RoleTokens::from_json(tokens)));
-    }
-    return shard;
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(name, kAttribute, error.what());
-  }
+  while (index.rows() < shard.rows()) index.groups.push_back(write_group(writer, index.groups.size(), shard, format));
+  const nlohmann::json about{{"format", 2}, {"split", shard.split}, {"source", shard.source}, {"rows", shard.rows()}};
+  writer.write_attribute(kAttribute, about.dump());
+  const auto blank_sums = [](ArrayPlaces& places) {
+    for (auto& [name, place] : places) place.sum.assign(hash64_hex("").size(), '0');
+  };
+  blank_sums(index.layouts);
+  for (RowGroupPlace& group : index.groups) blank_sums(group.arrays);
+  const ArrayPlace place = writer.write_plain("/index", index.format());
+  FormattedShard formatted{writer.bytes(), place.begin, place.bytes};
+  fill_index(index, formatted);
+  return formatted;
 }
 
 ShardBuilder::ShardBuilder(std::string split, std::string source, std::map<std::string, RoleTokens> roles)

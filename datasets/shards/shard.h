@@ -1,8 +1,8 @@
 // Shard: rows of token ids, a few thousand to a file. Knows roles and tokenizers, not a canvas.
 //
-// In the file: /roles/ROLE/{values, offsets, present, layout}, /key/{values, offsets} and /meta/{values, offsets}
-// (JSON), and one attribute "palimpsest" (JSON: format, split, source, rows, roles with the tokenizer's fingerprint and
-// code space).
+// In the file: /layouts/ROLE, and for each row group /groups/00000/roles/ROLE/{values, offsets, present},
+// /groups/00000/key/{values, offsets} and /groups/00000/meta/{values, offsets} (JSON), each array one chunk; /index
+// (shard_index.h); and one attribute "palimpsest" (JSON: format, split, source, rows).
 //
 // Shapes: N rows, M ids of all rows, L ids of the longest row, A coordinates (3).
 #pragma once
@@ -12,19 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/shards/role_tokens.h"
 #include "modalities/canvas/layout.h"
 
 namespace palimpsest {
-
-// Who made a role's ids.
-struct RoleTokens {
-  std::string fingerprint;  // of the tokenizer
-  CodeSpace space;          // of its ids
-
-  nlohmann::json to_json() const;
-  static RoleTokens from_json(const nlohmann::json& json);
-  bool operator==(const RoleTokens& other) const;
-};
 
 struct ShardRole {
   RoleTokens tokens;
@@ -43,12 +34,20 @@ struct Shard {
   std::int64_t rows() const { return static_cast<std::int64_t>(keys.size()); }
 };
 
-// The file's bytes; the same shard gives the same bytes. c10::Error for roles whose sizes disagree with the keys.
-std::string format_shard(const Shard& shard);
+// How rows are laid out in the file.
+struct ShardFormat {
+  std::int64_t rows_per_group =
+      512;                   // read together; a few hundred kilobytes: long enough to read, short enough to mix
+  std::int64_t deflate = 0;  // 0: arrays as they are; else zlib's level
+};
 
-// The exact inverse, for verified bytes. InputError naming `name` and the array: missing, offsets that fall or do not
-// end at the last value, an id outside the code space.
-Shard parse_shard(std::string_view bytes, const std::string& name);
+struct FormattedShard {
+  std::string bytes;                              // of the file
+  std::int64_t index_begin = 0, index_bytes = 0;  // where /index lies in it
+};
+
+// The same shard gives the same bytes. c10::Error for roles whose sizes disagree with the keys.
+FormattedShard format_shard(const Shard& shard, const ShardFormat& format = {});
 
 // Gathers rows into a shard.
 class ShardBuilder {

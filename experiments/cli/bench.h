@@ -14,6 +14,9 @@ void add_bench_sample(CLI::App& bench);
 // Seconds to make pictures with a checkpoint.
 void add_bench_generate(CLI::App& bench);
 
+// Samples, rows and tokens a second that loading gives, and how long a step waits, beside webdataset and h5py.
+void add_bench_load(CLI::App& bench);
+
 // Seconds until the program has started.
 void add_bench_start(CLI::App& bench);
 

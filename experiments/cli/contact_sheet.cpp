@@ -2,9 +2,6 @@
 #include "experiments/cli/contact_sheet.h"
 
 #include "base/errors.h"
-#include "datasets/loading/token_set.h"
-#include "datasets/shards/manifest.h"
-#include "experiments/cli/inspect.h"
 #include "modalities/media/lettering.h"
 
 namespace palimpsest {
@@ -13,12 +10,6 @@ namespace {
 
 constexpr std::int64_t kSheetColumns = 8, kLeastCellWidth = 128, kGap = 4;  // cells; pixels
 constexpr double kWhite = 255;
-
-std::string first_split(const std::filesystem::path& directory) {
-  const Manifest manifest = read_manifest(directory);
-  if (manifest.splits.empty()) throw InputError(directory.string(), "splits", "there are none");
-  return manifest.splits.begin()->first;
-}
 
 at::Tensor padded_HWC(const at::Tensor& pixels_HWC, std::int64_t rows, std::int64_t columns) {
   return at::constant_pad_nd(pixels_HWC, {0, 0, 0, columns - pixels_HWC.size(1), 0, rows - pixels_HWC.size(0)}, kWhite);
@@ -55,35 +46,14 @@ at::Tensor tiled_HWC(const std::vector<at::Tensor>& cells) {
   return stacked_HWC(lines);
 }
 
-// Those tokenizers that make what can be seen, checked against the ones that made the ids.
-Tokenizers seeing_tokenizers(const SheetWish& wish, const TokenSet& set) {
-  const Tokenizers carried = carried_tokenizers(wish.tokenizers);
-  Tokenizers seeing;
-  std::map<std::string, std::string> fingerprints;
-  for (const std::string& role : set.roles()) {
-    const auto found = carried.find(role);
-    if (found == carried.end()) {
-      throw InputError(wish.tokenizers.string(), "tokenizers/" + role, "is missing: the data have this role");
-    }
-    if (found->second->sample_rate() > 0) continue;
-    seeing.insert(*found);
-    fingerprints[role] = tokenizer_fingerprint(wish.tokenizers / "tokenizers" / role);
-  }
-  check_fingerprints(set, fingerprints, wish.data.string());
-  return seeing;
-}
-
 struct CellParts {
   std::vector<at::Tensor> pictures;
   std::string words;
 };
 
-CellParts read_row(const TokenSet& set, std::int64_t row, const Tokenizers& tokenizers) {
+CellParts read_row(const DataRows& rows, std::int64_t row) {
   CellParts parts;
-  for (const auto& [role, tokenizer] : tokenizers) {
-    const auto ids_L = set.ids(row, role);
-    if (!ids_L) continue;
-    const Media media = tokenizer->decode({{*ids_L, tokenizer->layout(ids_L->numel())}}).front();
+  for (const auto& [role, media] : rows.media(row)) {
     if (const Image* image = std::get_if<Image>(&media)) parts.pictures.push_back(enlarged_HWC(image->pixels_HWC));
     if (const Text* text = std::get_if<Text>(&media)) parts.words += (parts.words.empty() ? "" : " / ") + text->utf8;
   }
@@ -92,12 +62,11 @@ CellParts read_row(const TokenSet& set, std::int64_t row, const Tokenizers& toke
 
 }  // namespace
 
-Image contact_sheet(const SheetWish& wish) {
-  const auto set = open_token_set(wish.data, wish.split.empty() ? first_split(wish.data) : wish.split);
-  const Tokenizers tokenizers = seeing_tokenizers(wish, *set);
+Image contact_sheet(const RowsWish& wish) {
+  const DataRows rows(wish, /*with_sounds=*/false);
   std::vector<at::Tensor> cells;
-  for (std::int64_t row = 0; row < std::min(wish.rows, set->rows()); ++row) {
-    CellParts parts = read_row(*set, row, tokenizers);
+  for (std::int64_t row = 0; row < rows.count(); ++row) {
+    CellParts parts = read_row(rows, row);
     if (parts.pictures.empty()) continue;
     const std::int64_t columns = parts.pictures.front().size(1);
     parts.pictures.push_back(lettered(parts.words, columns).pixels_HWC);

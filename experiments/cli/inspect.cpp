@@ -5,6 +5,7 @@
 
 #include "backbone/diffusion/catalogue.h"
 #include "base/errors.h"
+#include "base/files.h"
 #include "datasets/prepare/catalogue.h"
 #include "datasets/prepare/transforms.h"
 #include "datasets/shards/manifest.h"
@@ -21,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct InspectCommand {
-  std::string thing, contact_sheet, tokenizers, split;
+  std::string thing, contact_sheet, html, tokenizers, split;
   std::int64_t rows = 32;
   bool tensors = false, samplers = false, diffusion = false, sources = false, filters = false, transforms = false,
        json = false;
@@ -60,20 +61,30 @@ Facts inspect_thing(const fs::path& path, const InspectCommand& command) {
   return path.extension() == ".toml" ? inspect_recipe(path) : inspect_media(path);
 }
 
-void make_contact_sheet(const fs::path& data, const InspectCommand& command) {
+// What --contact-sheet and --html need, checked; `option` is the one that is asked for.
+RowsWish rows_wish(const fs::path& data, const InspectCommand& command, const char* option, const std::string& file,
+                   const std::string& extension) {
   if (!fs::is_directory(data) || !is_data(data)) {
-    throw InputError("command line", "--contact-sheet", "needs a directory that prepare wrote");
+    throw InputError("command line", option, "needs a directory that prepare wrote");
   }
   if (command.tokenizers.empty()) {
-    throw InputError("command line", "--tokenizers", "is missing: the checkpoint whose tokenizers read the pictures");
+    throw InputError("command line", "--tokenizers", "is missing: the checkpoint whose tokenizers read the rows");
   }
   if (command.rows < 1) throw InputError("command line", "--rows", "must be at least 1");
-  if (fs::path(command.contact_sheet).extension() != ".png") {
-    throw InputError("command line", "--contact-sheet", "must end in .png");
-  }
-  const Image sheet = contact_sheet({data, command.split, command.rows, resolve_checkpoint(command.tokenizers)});
-  save_png(sheet, command.contact_sheet);
+  if (fs::path(file).extension() != extension) throw InputError("command line", option, "must end in " + extension);
+  return {data, command.split, command.rows, resolve_checkpoint(command.tokenizers)};
+}
+
+void make_contact_sheet(const fs::path& data, const InspectCommand& command) {
+  save_png(contact_sheet(rows_wish(data, command, "--contact-sheet", command.contact_sheet, ".png")),
+           command.contact_sheet);
   std::cerr << "contact sheet: " << command.contact_sheet << "\n";
+}
+
+void make_page(const fs::path& data, const Facts& facts, const InspectCommand& command) {
+  const DataRows rows(rows_wish(data, command, "--html", command.html, ".html"), /*with_sounds=*/true);
+  write_file_atomically(command.html, data_page(facts, rows));
+  std::cerr << "page: " << command.html << "\n";
 }
 
 Facts inspect_catalogue(const std::vector<CatalogueEntry>& catalogue) {
@@ -98,7 +109,11 @@ void run_inspect(const InspectCommand& command) {
   if (command.thing.empty()) throw InputError("command line", "THING", "is missing: what to look into");
   const fs::path path = find_thing(command.thing);
   if (!command.contact_sheet.empty()) make_contact_sheet(path, command);
-  print_facts(inspect_thing(path, command), command.json);
+  if (!command.html.empty()) rows_wish(path, command, "--html", command.html, ".html");
+  Facts facts = inspect_thing(path, command);
+  if (!command.html.empty()) make_page(path, facts, command);
+  if (!command.json) facts.erase("histograms");  // nothing to read as words
+  print_facts(facts, command.json);
 }
 
 }  // namespace
@@ -119,15 +134,18 @@ void add_inspect_command(CLI::App& program) {
       "Examples:\n"
       "  palimpsest inspect checkpoints/emoji --tensors\n"
       "  palimpsest inspect data/emoji4 --contact-sheet sheet.png --tokenizers checkpoints/emoji\n"
+      "  palimpsest inspect data/emoji4 --html emoji4.html --tokenizers checkpoints/emoji\n"
       "  palimpsest inspect --samplers --diffusion --sources --filters --transforms");
   app->add_option("THING", command->thing,
                   "a checkpoint, a run, a directory that prepare wrote, a tokenizer, a recipe (.toml) or a media file");
   app->add_flag("--tensors", command->tensors, "of a checkpoint: a table of its tensors");
   app->add_option("--contact-sheet", command->contact_sheet,
                   "of prepared data: write its first rows there as one PNG, pictures with their captions");
-  app->add_option("--tokenizers", command->tokenizers, "the checkpoint whose tokenizers read the contact sheet's ids");
-  app->add_option("--split", command->split, "the contact sheet's split; without it the first");
-  app->add_option("--rows", command->rows, "rows on the contact sheet")->capture_default_str();
+  app->add_option("--html", command->html,
+                  "of prepared data: write counts, histograms and its first rows, with sounds, as one page");
+  app->add_option("--tokenizers", command->tokenizers, "the checkpoint whose tokenizers read the rows' ids");
+  app->add_option("--split", command->split, "the rows' split; without it the first");
+  app->add_option("--rows", command->rows, "rows that are shown")->capture_default_str();
   app->add_flag("--samplers", command->samplers, "list the sampler's policies and settings with their papers");
   app->add_flag("--diffusion", command->diffusion,
                 "list processes, schedules, times, masking patterns and objectives with their papers");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "experiments/cli/data_rows.h"
 #include "experiments/cli/facts.h"
 #include "pipelines/model.h"
 
@@ -14,8 +15,10 @@ namespace palimpsest {
 // table of every tensor.
 Facts inspect_checkpoint(const std::filesystem::path& directory, bool with_tensors);
 
-// A directory that prepare wrote. Reads and verifies every shard, one at a time.
+// A directory that prepare wrote. Reads and verifies every byte of its shards, one row group at a time.
 Facts inspect_data(const std::filesystem::path& directory);
+// Those facts, and the first rows with their pictures and sounds, as one HTML page that needs nothing else.
+std::string data_page(const Facts& facts, const DataRows& rows);
 
 // A directory that Tokenizer::save wrote, or a GPT-2 folder.
 Facts inspect_tokenizer(const std::filesystem::path& directory);

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "datasets/prepare/ledger.h"
-#include "datasets/shards/manifest.h"
+#include "datasets/shards/shard_reader.h"
 #include "experiments/cli/inspect.h"
 
 namespace palimpsest {
@@ -22,29 +22,29 @@ struct RoleUse {
   at::Tensor counts_V;                // how often each id stands there
 };
 
-void add_shard(std::map<std::string, RoleUse>& uses, const Shard& shard) {
-  for (const auto& [name, role] : shard.roles) {
+void add_group(std::map<std::string, RoleUse>& uses, const RowGroup& group, const ShardIndex& index) {
+  for (const auto& [name, column] : group.roles()) {
     RoleUse& use = uses[name];
-    const std::int64_t* offsets = role.offsets.const_data_ptr<std::int64_t>();
-    const bool* present = role.present_N.const_data_ptr<bool>();
-    for (std::int64_t row = 0; row < shard.rows(); ++row) {
-      if (present[row]) {
-        use.lengths.push_back(offsets[row + 1] - offsets[row]);
+    for (std::int64_t row = 0; row < group.rows(); ++row) {
+      if (column.has(row)) {
+        use.lengths.push_back(column.length(row));
       } else {
         ++use.absent;
       }
     }
-    const at::Tensor counts_V = at::bincount(role.values_M, {}, role.tokens.space.size());
+    const at::Tensor counts_V = at::bincount(column.all_ids_M(), {}, index.roles.at(name).space.size());
     use.counts_V = use.counts_V.defined() ? use.counts_V + counts_V : counts_V;
   }
 }
 
-// Shards are verified one at a time, so that a directory larger than memory can be looked into.
+// Every byte is verified, one row group at a time, so that a directory larger than memory can be looked into.
 std::map<std::string, RoleUse> read_uses(const fs::path& directory, const Manifest& manifest) {
   std::map<std::string, RoleUse> uses;
   for (const auto& [name, split] : manifest.splits) {
     for (const ShardEntry& entry : split.shards) {
-      add_shard(uses, parse_shard(read_verified(directory, entry), (directory / entry.file).string()));
+      const ShardReader reader = open_shard(directory, name, manifest, entry);
+      for (std::size_t group = 0; group < reader.index().groups.size(); ++group)
+        add_group(uses, *reader.read_group(group), reader.index());
     }
   }
   return uses;
@@ -73,6 +73,21 @@ double entropy_bits(const at::Tensor& counts_V) {
   return -at::xlogy(share_V, share_V).sum().item<double>() / std::log(2.0);
 }
 
+// Rows by length, in at most kBars stretches of equal width.
+Facts histogram_row(const std::string& role, const RoleUse& use) {
+  constexpr std::int64_t kBars = 40;
+  Facts row{{"role", role}, {"from", 0}, {"width", 1}, {"rows", Facts::array()}};
+  if (use.lengths.empty()) return row;
+  const auto [least, most] = std::minmax_element(use.lengths.begin(), use.lengths.end());
+  const std::int64_t from = *least, width = (*most - from) / kBars + 1;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>((*most - from) / width) + 1, 0);
+  for (const std::int64_t length : use.lengths) ++counts[static_cast<std::size_t>((length - from) / width)];
+  row["from"] = from;
+  row["width"] = width;
+  row["rows"] = counts;
+  return row;
+}
+
 Facts vocabulary_row(const std::string& role, const RoleUse& use, const RoleTokens& tokens) {
   const std::int64_t total = use.counts_V.defined() ? use.counts_V.sum().item<std::int64_t>() : 0;
   Facts row{{"role", role},
@@ -93,12 +108,12 @@ struct LedgerTally {
 
 LedgerTally read_tally(const fs::path& directory, const Manifest& manifest) {
   LedgerTally tally;
-  for (const LedgerRow& row : read_ledger(directory, manifest.ledger_bytes)) {
+  for_each_row(directory, manifest.ledger_bytes, [&tally](const LedgerRow& row) {
     ++tally.outcomes[row.split][row.outcome];
-    if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) continue;
+    if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) return;
     tally.reasons.push_back(
         {{"split", row.split}, {"key", row.key}, {"outcome", enum_name(row.outcome)}, {"reason", row.reason}});
-  }
+  });
   return tally;
 }
 
@@ -115,6 +130,7 @@ Facts split_rows(const Manifest& manifest, LedgerTally& tally) {
                     {"complete", split.complete},
                     {"kept", outcomes[Outcome::kKept]},
                     {"filtered", outcomes[Outcome::kFiltered]},
+                    {"duplicates", outcomes[Outcome::kDuplicate]},
                     {"failed", outcomes[Outcome::kFailed]}});
   }
   return rows;
@@ -130,9 +146,11 @@ Facts inspect_data(const fs::path& directory) {
   facts["source"] = manifest.settings.value("/data/source", "");
   facts["splits"] = split_rows(manifest, tally);
   facts["lengths"] = Facts::array();
+  facts["histograms"] = Facts::array();
   facts["vocabulary_use"] = Facts::array();
   for (const auto& [role, tokens] : manifest.roles) {
     facts["lengths"].push_back(length_row(role, uses[role]));
+    facts["histograms"].push_back(histogram_row(role, uses[role]));
     facts["vocabulary_use"].push_back(vocabulary_row(role, uses[role], tokens));
   }
   facts["first_left_out"] = tally.reasons;

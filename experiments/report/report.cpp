@@ -164,6 +164,8 @@ void Report::facts(const std::vector<std::pair<std::string, std::string>>& facts
   body_ += element("div", {{"class", "facts"}}, cells) + "\n";
 }
 
+void Report::html_block(const std::string& html) { body_ += html; }
+
 void Report::plots(const std::vector<std::string>& svgs) {
   std::string plots;
   for (const std::string& svg : svgs) plots += element("div", {}, svg);

@@ -38,6 +38,7 @@ class Report {
   void section(const std::string& title, const std::string& explanation = "");
   void facts(const std::vector<std::pair<std::string, std::string>>& facts);
   void plots(const std::vector<std::string>& svgs);
+  void html_block(const std::string& html);  // as it is: tables of other kinds
   // Metrics down, the sheets side by side; bars for rates with chance as a tick. Baseline and chance are those of the
   // first sheet that has them.
   void scores(const std::vector<ScoreSheet>& sheets);

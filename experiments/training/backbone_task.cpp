@@ -6,12 +6,15 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "datasets/sources/data_options.h"
+#include "modalities/canvas/packing.h"
 
 namespace palimpsest {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kBatchesAhead = 2;
 
 using TokenizerPlaces = std::map<std::string, TokenizerPlace>;
 
@@ -104,6 +107,7 @@ void TokenDataOptions::validate() const {
   if (directory.empty() && !validation.empty())
     throw InputError("", "directory", "is missing: validation splits are its");
   if (validation_rows < 1) throw InputError("", "validation_rows", "must be at least 1");
+  if (shuffle_rows < 1) throw InputError("", "shuffle_rows", "must be at least 1");
 }
 
 BackboneTask::BackboneTask(const TaskRequest& request)
@@ -111,7 +115,8 @@ BackboneTask::BackboneTask(const TaskRequest& request)
       diffusion_(recipe_options<DiffusionOptions>(request.recipe, "diffusion")),
       data_(recipe_options<TokenDataOptions>(request.recipe, "data")),
       machine_(request.machine),
-      key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))) {
+      key_(RandomKey::root(static_cast<std::uint64_t>(request.training.seed))),
+      prefetcher_([this](std::int64_t number) { return prepare(number); }, kBatchesAhead) {
   if (diffusion_.complementary && training_.batch % 2 != 0) {
     throw InputError(request.recipe.file, "training.batch",
                      "must be even with diffusion.complementary, which takes documents twice, got " +
@@ -127,6 +132,12 @@ BackboneTask::BackboneTask(const TaskRequest& request)
     fingerprints[role] = tokenizer_fingerprint(tokenizer_paths_[role]);
   }
   schema_ = make_schema(canvas, tokenizers, request.recipe.file);
+  packed_ = canvas.packed;
+  if (packed_ != 0 && packed_ < schema_.length()) {
+    throw InputError(request.recipe.file, "canvas.packed",
+                     "must be 0 or at least the " + std::to_string(schema_.length()) +
+                         " positions of a whole document, which is never split; got " + std::to_string(packed_));
+  }
   for (const auto& [role, odds] : diffusion_.given_odds) schema_.role_index(role);  // InputError when there is none
   views_ = make_views(fingerprints);
   for (const std::string& split : data_.validation) {
@@ -145,7 +156,7 @@ std::vector<BackboneTask::StepView> BackboneTask::make_views(
   for (const MixtureOptions& part : data_.mixture)
     parts.push_back({open_checked(part.directory, part.split, schema_, fingerprints), part.weight});
   if (parts.empty()) parts.push_back({open_checked(data_.directory, data_.split, schema_, fingerprints), 1.0});
-  const auto all = std::make_shared<const Mixture>(std::move(parts), key_.fold("data"));
+  const auto all = std::make_shared<const Mixture>(std::move(parts), key_.fold("data"), data_.shuffle_rows);
   if (data_.role_sets.empty()) return {{1.0, schema_, all}};
   double sum = 0, running = 0;
   for (const auto& [name, set] : data_.role_sets) sum += set.weight;
@@ -155,7 +166,7 @@ std::vector<BackboneTask::StepView> BackboneTask::make_views(
     StepView view{running / sum, schema_.with_roles(set.roles), all};
     if (!set.directory.empty()) {
       const std::vector<MixturePart> own{{open_checked(set.directory, set.split, view.schema, fingerprints), 1.0}};
-      view.samples = std::make_shared<const Mixture>(own, key_.fold("data").fold(name));
+      view.samples = std::make_shared<const Mixture>(own, key_.fold("data").fold(name), data_.shuffle_rows);
     }
     views.push_back(std::move(view));
   }
@@ -170,19 +181,51 @@ const BackboneTask::StepView& BackboneTask::view_at(std::int64_t step) const {
   return views_.back();
 }
 
-BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
-                                        const DiffusionOptions& options) const {
+BackboneTask::Samples BackboneTask::samples(const Mixture& mixture, const CanvasSchema& schema,
+                                            const std::vector<std::int64_t>& indices,
+                                            const DiffusionOptions& options) const {
   const std::vector<std::string> held = held_roles(schema);
   const auto foreign = [&held](const std::string& role) {
     return std::find(held.begin(), held.end(), role) == held.end();
   };
-  std::vector<Document> documents;
-  for (const std::int64_t index : source.global_indices) {
-    documents.push_back(mixture.document(mixture.place(options.sample_of(index))));
-    std::erase_if(documents.back().roles, [&foreign](const auto& filling) { return foreign(filling.first); });
-    std::erase_if(documents.back().hidden, foreign);
+  Samples samples{{}, indices};
+  for (const std::int64_t index : indices) {
+    samples.documents.push_back(mixture.document(mixture.place(options.sample_of(index))));
+    std::erase_if(samples.documents.back().roles, [&foreign](const auto& filling) { return foreign(filling.first); });
+    std::erase_if(samples.documents.back().hidden, foreign);
   }
-  const TokenCanvas clean = build_canvas(schema, documents);
+  return samples;
+}
+
+TokenCanvas BackboneTask::packed(const CanvasSchema& schema, Samples& samples) const {
+  Samples whole;
+  std::vector<std::int64_t> lengths;
+  for (std::size_t number = 0; number < samples.documents.size(); ++number) {
+    const std::int64_t length = packed_length(schema, samples.documents[number]);
+    if (length == 0) continue;
+    lengths.push_back(length);
+    whole.documents.push_back(std::move(samples.documents[number]));
+    whole.indices.push_back(samples.indices[number]);
+  }
+  const PackingPlan plan = best_fit(lengths, packed_);
+  samples = {};
+  for (const auto& row : plan) {
+    for (const std::size_t document : row) samples.indices.push_back(whole.indices[document]);
+  }
+  return pack_canvas(schema, whole.documents, plan, packed_);
+}
+
+BackboneTask::Batch BackboneTask::batch(const Mixture& mixture, const CanvasSchema& schema, NoiseSource source,
+                                        const DiffusionOptions& options, bool pack) const {
+  Samples chosen = samples(mixture, schema, source.global_indices, options);
+  const bool holds_something = std::any_of(chosen.documents.begin(), chosen.documents.end(),
+                                           [](const Document& document) { return !document.roles.empty(); });
+  if (!pack || packed_ == 0 || !holds_something) {
+    const TokenCanvas clean = build_canvas(schema, chosen.documents);
+    return {clean, corrupt(clean, schema, options, source)};
+  }
+  const TokenCanvas clean = packed(schema, chosen);
+  source.global_indices = chosen.indices;
   return {clean, corrupt(clean, schema, options, source)};
 }
 
@@ -208,7 +251,7 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
     const std::vector<std::int64_t> indices = consecutive(step * training_.batch, training_.batch);
     const StepView& view = view_at(step);
     whole_batch_ = {step, noised_positions(batch(*view.samples, view.schema,
-                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_))};
+                                                 {key_.fold("noise"), indices, training_.batch}, diffusion_, true))};
   }
   DiffusionOptions options = diffusion_;
   const std::map<std::string, double> here = noised_positions(part);
@@ -222,13 +265,19 @@ DiffusionOptions BackboneTask::micro_options(const Batch& part, std::int64_t ste
   return options;
 }
 
+BackboneTask::Prepared BackboneTask::prepare(std::int64_t number) {
+  const std::int64_t step = number / training_.micro_batches, share = training_.batch / training_.micro_batches;
+  const StepView& view = view_at(step);
+  Prepared prepared{batch(*view.samples, view.schema,
+                          {key_.fold("noise"), consecutive(number * share, share), training_.batch}, diffusion_, true),
+                    {}};
+  prepared.options = micro_options(prepared.batch, step);
+  return prepared;
+}
+
 LossReport BackboneTask::loss(const StepPosition& position) {
-  const std::int64_t share = training_.batch / training_.micro_batches;
-  const std::int64_t begin = position.step * training_.batch + position.micro_batch * share;
-  const StepView& view = view_at(position.step);
-  const Batch part =
-      batch(*view.samples, view.schema, {key_.fold("noise"), consecutive(begin, share), training_.batch}, diffusion_);
-  const DiffusionLoss result = diffuse(part, micro_options(part, position.step));
+  const Prepared prepared = prefetcher_.take(position.step * training_.micro_batches + position.micro_batch);
+  const DiffusionLoss result = diffuse(prepared.batch, prepared.options);
   return {result.loss, result.nats};
 }
 
@@ -241,7 +290,7 @@ std::map<std::string, double> BackboneTask::validate(std::int64_t) {
     const std::int64_t count = std::min(data_.validation_rows, mixture->part(0).set->rows());
     for (std::int64_t begin = 0; begin < count; begin += share) {
       const std::vector<std::int64_t> indices = consecutive(begin, std::min(share, count - begin));
-      const Batch part = batch(*mixture, schema_, {noise, indices, count}, plain);
+      const Batch part = batch(*mixture, schema_, {noise, indices, count}, plain, false);
       const DiffusionLoss result = diffuse(part, plain);
       const std::map<std::string, double> weights = noised_positions(part);
       for (const auto& [modality, nats] : result.nats) {
@@ -262,10 +311,20 @@ std::map<std::string, double> BackboneTask::units_a_step() const {
 double BackboneTask::mean_length() const {
   double mean = 0, previous = 0;
   for (const StepView& view : views_) {
-    mean += (view.up_to - previous) * static_cast<double>(view.schema.length());
+    mean += (view.up_to - previous) * view_length(view);
     previous = view.up_to;
   }
   return mean;
+}
+
+// Packed samples are as long as their content: a few tell the mean.
+double BackboneTask::view_length(const StepView& view) const {
+  if (packed_ == 0) return static_cast<double>(view.schema.length());
+  constexpr std::int64_t kSamples = 64;
+  double sum = 0;
+  for (const Document& document : samples(*view.samples, view.schema, consecutive(0, kSamples), diffusion_).documents)
+    sum += static_cast<double>(packed_length(view.schema, document));
+  return sum / static_cast<double>(kSamples);
 }
 
 double BackboneTask::flops_a_step() const {

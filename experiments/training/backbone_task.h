@@ -7,7 +7,8 @@
 
 #include "backbone/diffusion/diffusion.h"
 #include "backbone/transformer/transformer.h"
-#include "datasets/loading/token_set.h"
+#include "datasets/loading/mixture.h"
+#include "datasets/loading/prefetch.h"
 #include "experiments/training/task_factory.h"
 #include "pipelines/model.h"
 
@@ -54,6 +55,7 @@ struct TokenDataOptions {
   std::map<std::string, RoleSetOptions> role_sets;  // by name; none: every step sees every role
   std::vector<std::string> validation;              // held-out splits of `directory`
   std::int64_t validation_rows = 128;               // of each split, drawn once
+  std::int64_t shuffle_rows = kShuffleRows;         // rows of a large set that are mixed with each other
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
@@ -63,6 +65,7 @@ struct TokenDataOptions {
     visitor("role_sets", self.role_sets, "sets of roles that steps see, by name; none: every step sees every role");
     visitor("validation", self.validation, "held-out splits of the directory");
     visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
+    visitor("shuffle_rows", self.shuffle_rows, "rows of a large set that are mixed with each other, whole row groups");
   }
   void validate() const;
 };
@@ -103,14 +106,30 @@ class BackboneTask : public TrainingTask {
   };
   std::vector<StepView> make_views(const std::map<std::string, std::string>& fingerprints) const;
   const StepView& view_at(std::int64_t step) const;
-  double mean_length() const;  // positions of a row, over the steps' role sets
+  double mean_length() const;  // positions of a sample, over the steps' role sets
+  double view_length(const StepView& view) const;
   // A batch's rows with their noise, on the CPU.
   struct Batch {
     TokenCanvas clean;
     NoisyCanvas noisy;
   };
-  Batch batch(const Mixture& mixture, const CanvasSchema& schema, const NoiseSource& source,
-              const DiffusionOptions& options) const;
+  // Documents and their indices in the global order, of the roles that the schema holds.
+  struct Samples {
+    std::vector<Document> documents;
+    std::vector<std::int64_t> indices;
+  };
+  Samples samples(const Mixture& mixture, const CanvasSchema& schema, const std::vector<std::int64_t>& indices,
+                  const DiffusionOptions& options) const;
+  // Rows that documents share; samples come back in the rows' order, without those that hold nothing.
+  TokenCanvas packed(const CanvasSchema& schema, Samples& samples) const;
+  Batch batch(const Mixture& mixture, const CanvasSchema& schema, NoiseSource source, const DiffusionOptions& options,
+              bool pack) const;
+  // A micro-batch by its number, counted from the first of the first step: made ahead, while the one before is learned.
+  struct Prepared {
+    Batch batch;
+    DiffusionOptions options;
+  };
+  Prepared prepare(std::int64_t number);
   DiffusionLoss diffuse(const Batch& batch, const DiffusionOptions& options);
   // The options for one micro-batch: weights such that the mean over micro-batches is the loss of the whole batch,
   // although each has another number of noised positions.
@@ -131,6 +150,8 @@ class BackboneTask : public TrainingTask {
     std::int64_t step = -1;
     std::map<std::string, double> noised;
   } whole_batch_;  // remembered between the micro-batches of a step
+  std::int64_t packed_ = 0;
+  Prefetcher<Prepared> prefetcher_;  // goes first: its thread uses all the rest
 };
 
 }  // namespace palimpsest

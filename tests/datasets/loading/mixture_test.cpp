@@ -1,6 +1,6 @@
-#include <gmock/gmock.h>
+#include "datasets/loading/mixture.h"
 
-#include "datasets/loading/token_set.h"
+#include <gmock/gmock.h>
 
 namespace palimpsest {
 namespace {
@@ -12,8 +12,8 @@ class NumberedRows : public TokenSet {
  public:
   explicit NumberedRows(std::int64_t rows) : rows_(rows) {}
   std::int64_t rows() const override { return rows_; }
-  const std::string& key(std::int64_t) const override { return text_; }
-  const nlohmann::json& meta(std::int64_t) const override { return meta_; }
+  std::string key(std::int64_t) const override { return text_; }
+  nlohmann::json meta(std::int64_t) const override { return {}; }
   std::vector<std::string> roles() const override { return {"caption", "title"}; }
   std::optional<at::Tensor> ids(std::int64_t row, const std::string& role) const override {
     if (role == "title" && row % 3 == 0) return std::nullopt;
@@ -24,7 +24,6 @@ class NumberedRows : public TokenSet {
  private:
   std::int64_t rows_;
   std::string text_;
-  nlohmann::json meta_;
 };
 
 Mixture mixture_of(const std::vector<std::pair<std::int64_t, double>>& rows_and_weights, std::uint64_t seed = 0) {
@@ -37,10 +36,6 @@ std::vector<std::int64_t> part_counts(const Mixture& mixture, std::int64_t begin
   std::vector<std::int64_t> counted(parts, 0);
   for (std::int64_t index = begin; index < end; ++index) ++counted[mixture.place(index).part];
   return counted;
-}
-
-bool operator==(const Mixture::Place& a, const Mixture::Place& b) {
-  return a.part == b.part && a.row == b.row && a.epoch == b.epoch;
 }
 
 TEST(Mixture, WeightsAreSharesToOnePartInTheirPattern) {
@@ -128,6 +123,23 @@ TEST(Mixture, ADocumentHoldsTheRowsRolesAndHidesThoseItLacks) {
   EXPECT_TRUE(whole.hidden.empty());
   EXPECT_FALSE(partial.roles.contains("title"));
   EXPECT_THAT(partial.hidden, testing::ElementsAre("title"));
+}
+
+// The order of all ranks' samples, taken one from each in turn, is the same for any number of ranks.
+TEST(Mixture, RanksShareAStepSoThatTheGlobalOrderStays) {
+  for (const std::int64_t step : {0, 7}) {
+    for (const std::int64_t ranks : {1, 2, 3, 4, 6, 12}) {
+      std::vector<std::int64_t> together;
+      for (std::int64_t turn = 0; turn < 12 / ranks; ++turn) {
+        for (std::int64_t rank = 0; rank < ranks; ++rank)
+          together.push_back(share_of_step(step, 12, rank, ranks)[static_cast<std::size_t>(turn)]);
+      }
+      for (std::int64_t sample = 0; sample < 12; ++sample)
+        EXPECT_EQ(together[static_cast<std::size_t>(sample)], step * 12 + sample) << ranks;
+    }
+  }
+  EXPECT_THROW(share_of_step(0, 12, 0, 5), c10::Error);
+  EXPECT_THROW(share_of_step(0, 12, 2, 2), c10::Error);
 }
 
 TEST(Mixture, RefusesWhatCannotBeMixed) {

@@ -5,6 +5,7 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "datasets/loading/token_set.h"
+#include "datasets/shards/shard_reader.h"
 #include "tests/datasets/random_rows.h"
 #include "tests/support/message.h"
 #include "tests/support/scratch.h"
@@ -21,12 +22,13 @@ const RandomKey kManifestKey = RandomKey::root(2).fold("manifest");
 struct PreparedDirectory {
   explicit PreparedDirectory(std::int64_t rows) {
     const Shard shard = shard_of(random_rows(kManifestKey, rows));
-    bytes = format_shard(shard);
+    const FormattedShard formatted = format_shard(shard, {5, 0});
+    bytes = formatted.bytes;
     scratch.write("train-00000.h5", bytes);
     manifest.settings = {{"/data/source", "set.tar"}, {"/prepare/batch", 4}};
     manifest.ledger_bytes = 17;
     manifest.roles = random_roles();
-    manifest.splits["train"] = {true, {describe_shard("train-00000.h5", shard, bytes, rows + 2)}};
+    manifest.splits["train"] = {true, {describe_shard("train-00000.h5", shard, formatted, rows + 2)}};
     write_manifest(scratch.path(), manifest);
   }
   const ShardEntry& entry() const { return manifest.splits.at("train").shards.front(); }
@@ -51,20 +53,33 @@ TEST(Manifest, ComesBackAsItWasWritten) {
   EXPECT_EQ(split.rows(), 7);
   EXPECT_EQ(split.inputs(), 9);
   const ShardEntry &was = prepared.entry(), &is = split.shards.front();
-  EXPECT_EQ(std::tie(is.file, is.rows, is.inputs, is.bytes, is.checksum, is.chunks),
-            std::tie(was.file, was.rows, was.inputs, was.bytes, was.checksum, was.chunks));
+  EXPECT_EQ(std::tie(is.file, is.rows, is.inputs, is.bytes, is.checksum),
+            std::tie(was.file, was.rows, was.inputs, was.bytes, was.checksum));
+  EXPECT_EQ(std::tie(is.index_begin, is.index_bytes, is.index_checksum),
+            std::tie(was.index_begin, was.index_bytes, was.index_checksum));
   const std::string text = prepared.scratch.read("manifest.json");
   write_manifest(prepared.scratch.path(), again);
   EXPECT_EQ(prepared.scratch.read("manifest.json"), text);
 }
 
-TEST(Manifest, SumsAreThoseOfTheFileAndOfEachOfItsChunks) {
-  const PreparedDirectory prepared(3000);
-  const auto chunk = static_cast<std::size_t>(kChunkBytes);
-  ASSERT_GT(prepared.bytes.size(), 2 * chunk);
-  EXPECT_EQ(prepared.entry().checksum, hash64_hex(prepared.bytes));
-  EXPECT_EQ(prepared.entry().chunks.size(), (prepared.bytes.size() + chunk - 1) / chunk);
-  EXPECT_EQ(prepared.entry().chunks[1], hash64_hex(std::string_view(prepared.bytes).substr(chunk, chunk)));
+TEST(Manifest, SumsAreThoseOfTheFileAndOfItsIndex) {
+  const PreparedDirectory prepared(30);
+  const ShardEntry& entry = prepared.entry();
+  EXPECT_EQ(entry.checksum, hash64_hex(prepared.bytes));
+  EXPECT_EQ(entry.index_checksum, hash64_hex(prepared.bytes.substr(static_cast<std::size_t>(entry.index_begin),
+                                                                   static_cast<std::size_t>(entry.index_bytes))));
+}
+
+TEST(Manifest, AFlippedBitAnywhereInItIsFound) {
+  const PreparedDirectory prepared(7);
+  const std::string text = prepared.scratch.read("manifest.json");
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    std::string damaged = text;
+    damaged[place] = static_cast<char>(damaged[place] ^ (1 << (place % 8)));
+    prepared.scratch.write("manifest.json", damaged);
+    ASSERT_THAT(message_of<InputError>([&] { read_manifest(prepared.scratch.path()); }), HasSubstr("manifest.json: "))
+        << place;
+  }
 }
 
 // What read_manifest says when `from` in its text has become `to`.
@@ -73,13 +88,21 @@ std::string manifest_refusal(const std::string& from, const std::string& to) {
   std::string text = prepared.scratch.read("manifest.json");
   const std::size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
-  prepared.scratch.write("manifest.json", text.replace(at, from.size(), to));
+  text.replace(at, from.size(), to);
+  if (auto json = nlohmann::json::parse(text, nullptr, false); json.is_object()) {  // its sum set right again
+    json.erase("checksum");
+    json["checksum"] = hash64_hex(json.dump());
+    text = json.dump(1) + "\n";
+  }
+  prepared.scratch.write("manifest.json", text);
   return message_of<InputError>([&] { read_manifest(prepared.scratch.path()); });
 }
 
 TEST(Manifest, RefusesWhatIsWrongByFileAndKey) {
-  EXPECT_THAT(manifest_refusal("\"format\": 1", "\"format\": 2"),
-              AllOf(HasSubstr("manifest.json: "), HasSubstr("format: is not 1")));
+  EXPECT_THAT(
+      manifest_refusal("\"format\": 2", "\"format\": 1"),
+      AllOf(HasSubstr("manifest.json: "), HasSubstr("format: is 1, this program reads 2: prepare the data again "
+                                                    "with 'palimpsest prepare")));
   EXPECT_THAT(manifest_refusal("\"ledger_bytes\": 17", "\"ledger_bytes\": \"x\""), HasSubstr("manifest.json: "));
   EXPECT_THAT(manifest_refusal("\"complete\"", "\"finished\""),
               AllOf(HasSubstr("manifest.json: "), HasSubstr("complete")));
@@ -97,47 +120,69 @@ TEST(Manifest, ADirectoryWithoutOneIsNotPrepared) {
               HasSubstr("nowhere: manifest.json: is missing"));
 }
 
-TEST(Verification, FindsAFlippedBitInAnyByteBeforeTheLibrarySeesIt) {
+TEST(Verification, FindsAFlippedBitInAnyByteAndSaysWhereItIs) {
   const PreparedDirectory prepared(12);
-  ASSERT_LE(prepared.bytes.size(), static_cast<std::size_t>(kChunkBytes));
-  ASSERT_EQ(prepared.bytes.substr(1, 3),
-            "HDF");  // the superblock's signature: libhdf5 would have called it another format
+  std::map<std::string, std::int64_t> found;
   for (std::size_t place = 0; place < prepared.bytes.size(); place += place < 512 ? 1 : 13) {
     std::string damaged = prepared.bytes;
     damaged[place] = static_cast<char>(damaged[place] ^ (1 << (place % 8)));
     prepared.scratch.write("train-00000.h5", damaged);
-    const std::string message = prepared.refusal();
-    ASSERT_THAT(message, HasSubstr("train-00000.h5: is damaged: chunk 0 (bytes 0.." +
-                                   std::to_string(damaged.size() - 1) + ") differs"))
-        << place;
+    const std::string message = prepared.refusal(), said = "train-00000.h5: is damaged: ";
+    const std::size_t begin = message.find(said);
+    ASSERT_NE(begin, std::string::npos) << place << " " << message;
+    const std::string rest = message.substr(begin + said.size());
+    ++found[rest.substr(0, rest.find_first_of(" ("))];
   }
+  EXPECT_EQ(found["superblock"], kSuperblockBytes);
+  for (const char* kind : {"headers", "index", "row", "layout"}) EXPECT_GT(found[kind], 0) << kind;
 }
 
-TEST(Verification, EveryKindOfByteIsCovered) {
+// Every array, the index and the superblock, by the place that the index itself gives.
+TEST(Verification, EveryKindOfByteIsNamed) {
   const PreparedDirectory prepared(12);
-  const Shard shard = shard_of(random_rows(kManifestKey, 12));
-  for (const std::string& part : {shard.keys[5], shard.meta[5].dump(), std::string("\"format\":1"),
-                                  std::string("\x89HDF"), std::string("values")}) {
-    const std::size_t place = prepared.bytes.find(part);  // a key, a meta, the attribute, the superblock, a link's name
-    ASSERT_NE(place, std::string::npos) << part;
-    std::string damaged = prepared.bytes;
-    damaged[place] ^= 1;
-    prepared.scratch.write("train-00000.h5", damaged);
-    EXPECT_THAT(prepared.refusal(), HasSubstr("is damaged: chunk 0")) << part;
+  const ShardReader reader(memory_source(prepared.bytes, "s.h5"), prepared.entry());
+  const auto expect = [&](std::int64_t begin, std::int64_t bytes, const std::string& name) {
+    const std::string range = " (bytes " + std::to_string(begin) + ".." + std::to_string(begin + bytes - 1) + ")";
+    for (const std::int64_t place : {begin, begin + bytes / 2, begin + bytes - 1}) {
+      std::string damaged = prepared.bytes;
+      damaged[static_cast<std::size_t>(place)] ^= 4;
+      prepared.scratch.write("train-00000.h5", damaged);
+      EXPECT_THAT(prepared.refusal(), HasSubstr("train-00000.h5: is damaged: " + name + range + " differs"));
+    }
+  };
+  expect(0, kSuperblockBytes, "superblock");
+  expect(prepared.entry().index_begin, prepared.entry().index_bytes, "index");
+  std::int64_t arrays = 0;
+  for (std::size_t group = 0; group < reader.index().groups.size(); ++group) {
+    for (const auto& [name, place] : reader.index().groups[group].arrays) {
+      if (place.bytes == 0) continue;
+      expect(place.begin, place.bytes, "row group " + std::to_string(group) + ", " + name);
+      ++arrays;
+    }
   }
+  EXPECT_EQ(arrays, 3 * (4 + 3 * 3));
+  for (const auto& [role, place] : reader.index().layouts) expect(place.begin, place.bytes, "layout of " + role);
 }
 
-TEST(Verification, NamesTheChunkAndItsPlace) {
-  const PreparedDirectory prepared(3000);
-  const auto chunk = static_cast<std::size_t>(kChunkBytes);
-  for (std::size_t number = 0; number < prepared.entry().chunks.size(); ++number) {
-    const std::size_t begin = number * chunk, end = std::min(begin + chunk, prepared.bytes.size());
-    std::string damaged = prepared.bytes;
-    damaged[end - 1] ^= 1;
-    prepared.scratch.write("train-00000.h5", damaged);
-    EXPECT_THAT(prepared.refusal(), HasSubstr("chunk " + std::to_string(number) + " (bytes " + std::to_string(begin) +
-                                              ".." + std::to_string(end - 1) + ") differs"));
+TEST(Verification, HeadersAreWhatIsNothingElse) {
+  const PreparedDirectory prepared(12);
+  const ShardReader reader(memory_source(prepared.bytes, "s.h5"), prepared.entry());
+  const auto size = static_cast<std::int64_t>(prepared.bytes.size());
+  std::int64_t covered = kSuperblockBytes + prepared.entry().index_bytes;
+  for (const auto& [role, place] : reader.index().layouts) covered += place.bytes;
+  for (const RowGroupPlace& group : reader.index().groups) {
+    for (const auto& [name, place] : group.arrays) covered += place.bytes;
   }
+  const std::int64_t index_begin = prepared.entry().index_begin;
+  for (const auto& [begin, end] :
+       reader.index().header_ranges(size, {index_begin, index_begin + prepared.entry().index_bytes})) {
+    covered += end - begin;
+    std::string damaged = prepared.bytes;
+    damaged[static_cast<std::size_t>(end - 1)] ^= 1;
+    prepared.scratch.write("train-00000.h5", damaged);
+    EXPECT_THAT(prepared.refusal(), HasSubstr("train-00000.h5: is damaged: headers differ"));
+  }
+  EXPECT_EQ(covered, size) << "every byte once";
 }
 
 TEST(Verification, RefusesAnotherSizeAndAMissingFile) {
@@ -163,8 +208,10 @@ TEST(Verification, AManifestThatContradictsItselfOrItsShardIsRefused) {
     write_manifest(prepared.scratch.path(), manifest);
     return prepared.refusal();
   };
-  EXPECT_THAT(refusal_of([](Manifest&, ShardEntry& entry) { entry.checksum = "0123456789abcdef"; }),
-              HasSubstr("the manifest's own sums disagree"));
+  EXPECT_THAT(refusal_of([](Manifest&, ShardEntry& entry) { entry.index_checksum = "0123456789abcdef"; }),
+              HasSubstr("is damaged: index (bytes"));
+  EXPECT_THAT(refusal_of([](Manifest&, ShardEntry& entry) { entry.index_begin = std::int64_t{1} << 62; }),
+              HasSubstr("index: must lie within the file"));
   EXPECT_THAT(refusal_of([](Manifest&, ShardEntry& entry) { entry.rows = 5; }),
               HasSubstr("rows: are not those of the manifest"));
   EXPECT_THAT(refusal_of([](Manifest& manifest, ShardEntry&) { manifest.roles["title"] = {}; }),
@@ -176,7 +223,7 @@ TEST(Verification, AManifestThatContradictsItselfOrItsShardIsRefused) {
 
 TEST(Verification, AShardThatTheManifestLacksDoesNotExist) {
   const PreparedDirectory prepared(4);
-  prepared.scratch.write("train-00001.h5", format_shard(shard_of(random_rows(kManifestKey.fold("more"), 9))));
+  prepared.scratch.write("train-00001.h5", format_shard(shard_of(random_rows(kManifestKey.fold("more"), 9))).bytes);
   prepared.scratch.write("train-00002.h5", "not even a shard");
   EXPECT_EQ(open_token_set(prepared.scratch.path(), "train")->rows(), 4);
 }

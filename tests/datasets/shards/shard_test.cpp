@@ -1,75 +1,136 @@
 #include "datasets/shards/shard.h"
 
 #include <gmock/gmock.h>
+#include <hdf5.h>
 
 #include "base/errors.h"
-#include "datasets/shards/hdf5.h"
-#include "tests/datasets/random_rows.h"
+#include "base/files.h"
+#include "tests/datasets/shards/shard_file.h"
 #include "tests/support/message.h"
+#include "tests/support/scratch.h"
 #include "tests/support/soak.h"
 
 namespace palimpsest {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 
 const RandomKey kShardKey = RandomKey::root(1).fold("shards");
 
-void expect_row(const Shard& shard, std::int64_t index, const RandomRow& row) {
-  EXPECT_EQ(shard.keys[static_cast<std::size_t>(index)], row.key);
-  EXPECT_EQ(shard.meta[static_cast<std::size_t>(index)], row.meta);
-  for (const auto& [name, role] : shard.roles) {
+void expect_row(const RowGroup& group, std::int64_t index, const RandomRow& row) {
+  EXPECT_EQ(group.key(index), row.key);
+  EXPECT_EQ(group.meta(index), row.meta);
+  for (const auto& [name, column] : group.roles()) {
     const auto codes = row.codes.find(name);
-    EXPECT_EQ(role.present_N[index].item<bool>(), codes != row.codes.end()) << name;
-    const std::int64_t begin = role.offsets[index].item<std::int64_t>(),
-                       end = role.offsets[index + 1].item<std::int64_t>();
+    ASSERT_EQ(column.has(index), codes != row.codes.end()) << name;
     if (codes == row.codes.end()) {
-      EXPECT_EQ(begin, end) << name;
+      EXPECT_EQ(column.length(index), 0) << name;
       continue;
     }
-    EXPECT_TRUE(role.values_M.slice(0, begin, end).equal(codes->second.ids_L)) << name;
-    EXPECT_TRUE(role.layout_LA.slice(0, 0, end - begin).equal(codes->second.layout.coordinates_LA)) << name;
+    EXPECT_TRUE(column.ids_L(index).equal(codes->second.ids_L)) << name;
   }
 }
 
-TEST(Shard, ComesBackAsItWasWrittenWhateverTheRows) {
+TEST(Shard, ComesBackAsItWasWrittenWhateverTheRowsAndTheFormat) {
   for (std::uint64_t round = 0; round < 40 * soak_factor(); ++round) {
     const auto count = static_cast<std::int64_t>(round < 3 ? round : kShardKey.below(30, round));
+    const ShardFormat format{1 + static_cast<std::int64_t>(kShardKey.fold("group").below(12, round)),
+                             static_cast<std::int64_t>(round % 3)};
     const auto rows = random_rows(kShardKey.fold(round), count);
-    const Shard shard = parse_shard(format_shard(shard_of(rows)), "s.h5");
-    ASSERT_EQ(shard.rows(), count);
-    EXPECT_EQ(shard.split, "train");
-    EXPECT_EQ(shard.source, "set.tar");
-    ASSERT_EQ(shard.roles.size(), random_roles().size());
-    for (const auto& [name, tokens] : random_roles()) EXPECT_TRUE(shard.roles.at(name).tokens == tokens) << name;
-    for (std::int64_t row = 0; row < count; ++row) expect_row(shard, row, rows[static_cast<std::size_t>(row)]);
+    const ShardFile file(shard_of(rows), format);
+    const ShardReader reader = file.reader();
+    reader.verify_headers();
+    const ShardIndex& index = reader.index();
+    ASSERT_EQ(index.rows(), count);
+    EXPECT_EQ(index.split, "train");
+    EXPECT_EQ(index.source, "set.tar");
+    EXPECT_EQ(index.roles, random_roles());
+    std::size_t row = 0;
+    for (std::size_t number = 0; number < index.groups.size(); ++number) {
+      const auto group = reader.read_group(number);
+      EXPECT_EQ(group->rows(), std::min(format.rows_per_group, count - static_cast<std::int64_t>(row)));
+      for (std::int64_t place = 0; place < group->rows(); ++place) expect_row(*group, place, rows[row++]);
+    }
+    EXPECT_EQ(row, rows.size());
+    for (const RandomRow& written : rows) {
+      for (const auto& [role, codes] : written.codes) {
+        const at::Tensor layout_LA = reader.layout_LA(role).slice(0, 0, codes.ids_L.numel());
+        EXPECT_TRUE(layout_LA.equal(codes.layout.coordinates_LA)) << role;
+      }
+    }
   }
 }
 
 TEST(Shard, TheSameContentIsTheSameBytes) {
-  const Shard shard = shard_of(random_rows(kShardKey, 20));
-  const std::string bytes = format_shard(shard);
-  { const std::vector<std::string> dirt(64, std::string(5000, '\xA5')); }  // what the heap hands out next is not zero
-  EXPECT_EQ(format_shard(shard_of(random_rows(kShardKey, 20))), bytes);
-  EXPECT_EQ(format_shard(parse_shard(bytes, "s.h5")), bytes);
-  EXPECT_NE(format_shard(shard_of(random_rows(kShardKey.fold("other"), 20))), bytes);
+  for (const std::int64_t deflate : {0, 4}) {
+    const auto bytes_of = [deflate](const RandomKey& key) {
+      return format_shard(shard_of(random_rows(key, 20)), {7, deflate}).bytes;
+    };
+    const std::string bytes = bytes_of(kShardKey);
+    { const std::vector<std::string> dirt(64, std::string(5000, '\xA5')); }  // what the heap hands out next is not zero
+    EXPECT_EQ(bytes_of(kShardKey), bytes);
+    EXPECT_NE(bytes_of(kShardKey.fold("other")), bytes);
+  }
 }
 
-// Bytes of a shard whose one caption has 10,000 ids, the last of them `id`.
-std::size_t size_with_id(std::int64_t id) {
+// A shard whose one caption has 10,000 ids, the last of them `id`.
+Shard shard_with_id(std::int64_t id) {
   at::Tensor ids_L = at::zeros({10'000}, at::kLong);
   ids_L[-1] = id;
   ShardBuilder builder("train", "", {{"caption", {"", {"text", {std::int64_t{1} << 40}}}}});
   builder.add("a", {}, {{"caption", {ids_L, text_layout(10'000)}}});
-  return format_shard(builder.build()).size();
+  return builder.build();
 }
 
 TEST(Shard, IdsTakeTheSmallestTypeThatHoldsThem) {
-  const std::size_t one_byte = size_with_id(255);
-  EXPECT_NEAR(static_cast<double>(size_with_id(256) - one_byte), 10'000.0, 100.0);
-  EXPECT_NEAR(static_cast<double>(size_with_id(65'536) - one_byte), 30'000.0, 100.0);
-  EXPECT_NEAR(static_cast<double>(size_with_id(std::int64_t{1} << 32) - one_byte), 70'000.0, 100.0);
+  for (const auto& [id, width] :
+       std::map<std::int64_t, std::int64_t>{{255, 1}, {256, 2}, {65'535, 2}, {65'536, 4}, {std::int64_t{1} << 32, 8}}) {
+    const ShardFile file(shard_with_id(id));
+    const ArrayPlace place = file.reader().index().groups.front().arrays.at("roles/caption/values");
+    EXPECT_EQ(place.width, width) << id;
+    EXPECT_EQ(place.bytes, 10'000 * width) << id;
+    EXPECT_EQ(file.reader().read_group(0)->role("caption").ids_L(0)[-1].item<std::int64_t>(), id);
+  }
+}
+
+TEST(Shard, DeflatedItIsSmallerAndReadsTheSame) {
+  const ShardFile plain(shard_with_id(70'000)), deflated(shard_with_id(70'000), {512, 4});
+  EXPECT_LT(deflated.bytes.size(), plain.bytes.size() / 4);
+  EXPECT_TRUE(deflated.reader().read_group(0)->role("caption").ids_L(0).equal(
+      plain.reader().read_group(0)->role("caption").ids_L(0)));
+}
+
+// An array as libhdf5 itself reads it from a file on the disk.
+std::vector<std::int64_t> hdf5_values(const std::filesystem::path& path, const std::string& array) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, array.c_str(), H5P_DEFAULT), space = H5Dget_space(dataset);
+  std::vector<std::int64_t> values(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space)));
+  EXPECT_GE(H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0) << array;
+  H5Sclose(space);
+  H5Dclose(dataset);
+  H5Fclose(file);
+  return values;
+}
+
+TEST(Shard, IsAnHdf5FileThatOthersReadChunkByChunk) {
+  const ScratchFolder scratch;
+  const auto rows = random_rows(kShardKey, 40);
+  for (const std::int64_t deflate : {0, 6}) {
+    const ShardFile file(shard_of(rows), {16, deflate});
+    const auto path = scratch.write("s.h5", file.bytes);
+    const auto offsets = hdf5_values(path, "/groups/00001/roles/caption/offsets");
+    const auto ids = hdf5_values(path, "/groups/00001/roles/caption/values");
+    ASSERT_EQ(offsets.size(), 17u);
+    for (std::size_t row = 0; row < 16; ++row) {
+      const std::vector<std::int64_t> read(ids.begin() + offsets[row], ids.begin() + offsets[row + 1]);
+      const auto codes = rows[16 + row].codes.find("caption");
+      if (codes == rows[16 + row].codes.end()) continue;
+      const at::Tensor written = codes->second.ids_L;
+      EXPECT_TRUE(at::tensor(read, at::kLong).equal(written)) << row;
+    }
+    EXPECT_EQ(hdf5_values(path, "/groups/00002/key/offsets").size(), 9u) << "the last group is shorter";
+    EXPECT_EQ(static_cast<std::int64_t>(hdf5_values(path, "/index").size()), file.entry.index_bytes);
+  }
 }
 
 TEST(ShardBuilder, RefusesWhatIsNoRow) {
@@ -89,40 +150,31 @@ TEST(ShardBuilder, RefusesWhatIsNoRow) {
   EXPECT_EQ(builder.rows(), 1);
 }
 
-// What parse_shard says to a shard that `spoil` has changed.
+// What reading says to a shard that `spoil` has changed.
 template <class Spoil>
 std::string shard_refusal(const Spoil& spoil) {
   Shard shard = shard_of(random_rows(kShardKey, 12));
   spoil(shard);
-  const std::string bytes = format_shard(shard);
-  return message_of<InputError>([&] { parse_shard(bytes, "s.h5"); });
+  const ShardFile file(shard);
+  return message_of<InputError>([&] { file.read_all(); });
 }
 
-TEST(Shard, RefusesWhatIsWrongByTheArraysName) {
+TEST(Shard, RefusesWhatIsWrongByRowGroupAndArray) {
   EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].values_M[3] = 256; }),
-              HasSubstr("s.h5: /roles/picture/values: holds an id outside 0..255"));
+              HasSubstr("s.h5: row group 0, roles/picture/values: holds an id outside 0..255"));
   EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["speech"].values_M[0] = -1; }),
-              HasSubstr("/roles/speech/values: holds an id outside 0..599"));
+              HasSubstr("roles/speech/values: holds an id outside 0..599"));
   EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[1] = 1000; }),
-              HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[0] = 1; }),
-              HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["picture"].offsets[-1] = 5; }),
-              HasSubstr("/roles/picture/offsets: must rise from 0"));
-  EXPECT_THAT(shard_refusal([](Shard& s) { s.roles["speech"].present_N = at::ones({3}, at::kBool); }),
-              HasSubstr("/roles/speech/present: must have one entry"));
+              HasSubstr("roles/picture/offsets: must rise from 0"));
   EXPECT_THAT(shard_refusal([](Shard& s) {
-                s.roles["picture"].layout_LA = at::zeros({5, 3}, at::kInt);
+                const at::Tensor lengths = s.roles["picture"].offsets.diff();
+                s.roles["picture"].present_N[lengths.argmax().item<std::int64_t>()] = false;
               }),
-              HasSubstr("/roles/picture/layout: must be [L,3]"));
+              HasSubstr("roles/picture/present: must be set where a row has ids"));
   EXPECT_THAT(shard_refusal([](Shard& s) {
-                s.roles["picture"].layout_LA = at::zeros({6, 2}, at::kInt);
+                s.roles["picture"].layout_LA = at::zeros({5, 2}, at::kInt);
               }),
-              HasSubstr("/roles/picture/layout: must be [L,3]"));
-  EXPECT_THAT(shard_refusal([](Shard& s) {
-                s.roles["picture"].values_M = at::zeros({2, 3}, at::kLong);
-              }),
-              HasSubstr("/roles/picture/values: must be a line"));
+              HasSubstr("layout of picture: must be [L,3]"));
 }
 
 TEST(Shard, RefusesSizesThatDisagreeBeforeTheyAreWritten) {
@@ -133,28 +185,36 @@ TEST(Shard, RefusesSizesThatDisagreeBeforeTheyAreWritten) {
   EXPECT_THAT(message_of<c10::Error>([&] { format_shard(shard); }), HasSubstr("has other rows than there are keys"));
 }
 
-std::string shard_description(std::int64_t format, std::int64_t rows) {
-  return nlohmann::json{
-      {"format", format}, {"split", "a"}, {"source", ""}, {"rows", rows}, {"roles", nlohmann::json::object()}}
-      .dump();
+// What the reader says to an index that `spoil` has changed, its sum set right again.
+template <class Spoil>
+std::string index_refusal(const Spoil& spoil) {
+  ShardFile file(shard_of(random_rows(kShardKey, 12)), {5, 0});
+  ShardIndex index = file.reader().index();
+  spoil(index);
+  const std::string text = index.format();
+  file.bytes += text;  // behind the file: libhdf5 would not mind either
+  file.entry.bytes = static_cast<std::int64_t>(file.bytes.size());
+  file.entry.index_begin = file.entry.bytes - static_cast<std::int64_t>(text.size());
+  file.entry.index_bytes = static_cast<std::int64_t>(text.size());
+  file.entry.index_checksum = hash64_hex(text);
+  return message_of<InputError>([&] { file.reader().read_group(1); });
 }
 
-std::string description_refusal(const std::string& text) {
-  Hdf5Writer writer;
-  if (!text.empty()) writer.write_attribute("palimpsest", text);
-  const std::string bytes = writer.bytes();
-  return message_of<InputError>([&] { parse_shard(bytes, "s.h5"); });
-}
-
-TEST(Shard, RefusesOtherFilesByWhatTheyLack) {
-  EXPECT_THAT(message_of<InputError>([] { parse_shard("no HDF5", "s.h5"); }), testing::Eq("s.h5: is not an HDF5 file"));
-  EXPECT_THAT(message_of<InputError>([] { parse_shard("", "s.h5"); }), testing::Eq("s.h5: is not an HDF5 file"));
-  EXPECT_THAT(description_refusal(""), HasSubstr("s.h5: palimpsest: is missing"));
-  EXPECT_THAT(description_refusal("{"), HasSubstr("s.h5: palimpsest: "));
-  EXPECT_THAT(description_refusal("{}"), AllOf(HasSubstr("s.h5: palimpsest: "), HasSubstr("format")));
-  EXPECT_THAT(description_refusal(shard_description(2, 0)), HasSubstr("s.h5: format: is not 1"));
-  EXPECT_THAT(description_refusal(shard_description(1, -1)), HasSubstr("s.h5: rows: must not be negative"));
-  EXPECT_THAT(description_refusal(shard_description(1, 0)), HasSubstr("s.h5: /key/values: is missing"));
+TEST(ShardIndex, PlacesThatCannotBeAreRefusedByName) {
+  const auto place = [](ShardIndex& index) -> ArrayPlace& { return index.groups[1].arrays.at("roles/picture/values"); };
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { place(i).begin = 1 << 30; }),
+              HasSubstr("s.h5: /index: roles/picture/values: must lie within the file"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { place(i).begin = -1; }), HasSubstr("must lie within the file"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { place(i).width = 3; }), HasSubstr("must lie within the file"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { place(i).count = std::int64_t{1} << 62; }),
+              HasSubstr("must have as many values as its bytes hold"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { place(i).deflated = true; }), HasSubstr("cannot be inflated"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { i.groups[1].arrays.erase("roles/picture/values"); }),
+              HasSubstr("row group 1, roles/picture/values: is missing"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { i.groups[1].rows = 4; }), HasSubstr("rows: are not those of the"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { i.groups[1].rows = 0; }), HasSubstr("rows: must be at least 1"));
+  EXPECT_THAT(index_refusal([&](ShardIndex& i) { i.roles["picture"].space.sub_range_sizes = {-1}; }),
+              HasSubstr("sub_range_sizes: must lie in 1..2^40"));
 }
 
 }  // namespace

@@ -256,6 +256,33 @@ TEST_F(BenchCommand, SetsSamplerStepsBesideBothReferences) {
   }
 }
 
+TEST_F(BenchCommand, LoadsBesideTheReference) {
+  scratch.write("tests/bench/peers/load.py", "");
+  write_reference(
+      "echo '{\"what\": \"webdataset, 0 workers\", \"samples/s\": 2}'; "
+      "echo '{\"what\": \"h5py, in order\", \"rows/s\": 4}'; "
+      "echo '{\"what\": \"h5py, rows shuffled (sorted index)\", \"rows/s\": 8}'");
+  const std::string sources = PALIMPSEST_SOURCE_DIR;
+  const CommandOutcome outcome =
+      run_palimpsest(scratch,
+                     "bench load --tar " + sources + "/tests/data/emoji-tiny.tar --bpe " + sources +
+                         "/tests/data/gpt2 --rows 700 --length 24 --pairs 2 --steps 1 --json",
+                     kTree);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  const std::map<std::string, double> theirs{{"media", 2}, {"rows in order", 4}, {"rows shuffled", 8}};
+  ASSERT_EQ(facts.at("rows").size(), 4u);
+  for (const Facts& row : facts.at("rows")) {
+    EXPECT_GT(row.at("ours").get<double>(), 0) << row;
+    const auto found = theirs.find(row.at("what").get<std::string>());
+    if (found == theirs.end()) continue;
+    EXPECT_EQ(row.at("reference"), found->second);
+    EXPECT_NEAR(row.at("ratio").get<double>(), row.at("ours").get<double>() / found->second, 1e-6) << row;
+  }
+  EXPECT_GE(facts.at("packing_fill").get<double>(), 0.97);
+  EXPECT_LE(facts.at("stall").at("stall_share").get<double>(), 1.0);
+}
+
 TEST_F(BenchCommand, StartsTheProgramAsAProcess) {
   scratch.write("mine.toml", "kind = 'backbone'\n");
   const CommandOutcome outcome = run_palimpsest(scratch, "bench start mine.toml --repeats 2 --json");

