@@ -120,7 +120,7 @@ std::size_t count_samples(const std::map<std::string, RoleContent>& contents, co
 }
 
 // The members of one group and what its samples take of them.
-struct Group {
+struct MemberGroup {
   Members members;
   nlohmann::json fields;
   std::map<std::string, RoleContent> contents;
@@ -128,7 +128,7 @@ struct Group {
 };
 
 // Decodes the roles as their files have them, has them looked at, then fits pictures.
-void decode(const Group& group, std::size_t which, ReadResult& result) {
+void decode(const MemberGroup& group, std::size_t which, ReadResult& result) {
   Sample& sample = result.sample;
   const auto of = [which](const RoleContent& content) { return content.count() == 1 ? 0 : which; };
   for (const auto& [name, content] : group.contents)
@@ -143,7 +143,7 @@ void decode(const Group& group, std::size_t which, ReadResult& result) {
   }
 }
 
-ReadResult sample_of(const std::shared_ptr<const Group>& group, std::size_t which, std::size_t count) {
+ReadResult sample_of(const std::shared_ptr<const MemberGroup>& group, std::size_t which, std::size_t count) {
   ReadResult made{{wording_key(group->members.key, which, count), {}, {}}, ""};
   for (const auto& [name, bytes] : group->members.bytes) made.bytes += bytes.size() / count;
   made.steps.push_back([group, which](ReadResult& result) {
@@ -190,7 +190,7 @@ std::set<std::string> MemberRequest::extensions() const {
 }
 
 std::vector<ReadResult> make_samples(Members members, std::shared_ptr<const std::map<std::string, RoleOptions>> roles) {
-  const auto group = std::make_shared<Group>(Group{std::move(members), {}, {}, std::move(roles)});
+  const auto group = std::make_shared<MemberGroup>(MemberGroup{std::move(members), {}, {}, std::move(roles)});
   ReadResult failed{{group->members.key, {}, {}}, group->members.error};
   std::vector<ReadResult> results;
   try {
