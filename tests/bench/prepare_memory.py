@@ -26,12 +26,14 @@ path = "checkpoints/emoji/tokenizers/caption"
 role = "caption"
 measure = "words"
 min = 2
-[duplicates.caption]
-kind = "exact"
-roles = ["caption"]
 [prepare]
 samples_per_shard = {shard}
 batch = 64
+"""
+DUPLICATES = """
+[duplicates.caption]
+kind = "exact"
+roles = ["caption"]
 """
 
 
@@ -103,12 +105,13 @@ def main():
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--program", default=str(ROOT / "build/palimpsest"))
+    parser.add_argument("--duplicates", action="store_true", help="look for duplicates too, which are remembered")
     parser.add_argument("--svg", type=Path, help="where the plot goes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_source(folder / "lines.txt", arguments.samples)
-        (folder / "lines.toml").write_text(RECIPE.format(source=folder / "lines.txt", shard=SHARD))
+        (folder / "lines.toml").write_text(RECIPE.format(source=folder / "lines.txt", shard=SHARD) + (DUPLICATES if arguments.duplicates else ""))
         out = folder / "out"
         points, seconds, cores, report = watch(
             [arguments.program, "prepare", str(folder / "lines.toml"), "--out", str(out), "--threads",
