@@ -42,6 +42,12 @@ void RoleOptions::validate() const {
     throw InputError("", "kind", "unknown value '" + kind + "'" + suggest(kind, kinds));
   }
   if (members.empty() == spoken.empty()) throw InputError("", "members", "a role has either members or spoken");
+  if (kind != "text" && (several != SeveralTexts::kWhole || !prefix.empty() || !field.empty()))
+    throw InputError("",
+                     several != SeveralTexts::kWhole ? "several"
+                     : prefix.empty()                ? "field"
+                                                     : "prefix",
+                     "is for text");
   if (!spoken.empty() && kind != "audio") throw InputError("", "spoken", "only audio is spoken");
   if (rows < 0 || columns < 0 || (rows == 0) != (columns == 0)) {
     throw InputError("", "rows", "rows and columns are both positive, or both 0");
@@ -65,6 +71,18 @@ void SpeechOptions::validate() const {
   if (processes < 1 || processes > 64) throw InputError("", "processes", "must lie in 1..64");
   if (!(silence >= 0.0 && silence < 1.0)) throw InputError("", "silence", "must lie in 0..1");
   if (!(margin >= 0.0 && margin <= 10.0)) throw InputError("", "margin", "must lie in 0..10 seconds");
+}
+
+void Hdf5Options::validate() const {
+  if (memory_mb < 64 || memory_mb > 1 << 20) throw InputError("", "memory_mb", "must lie in 64..1048576");
+  if (!(stall_seconds > 0.0 && stall_seconds <= 86'400.0))
+    throw InputError("", "stall_seconds", "must lie in 0..86400");
+}
+
+void VideoOptions::validate() const {
+  if (!(clip_seconds > 0.0 && clip_seconds <= 600.0)) throw InputError("", "clip_seconds", "must lie in 0..600");
+  if (frames < 1 || frames > 1000) throw InputError("", "frames", "must lie in 1..1000");
+  if (files.empty()) throw InputError("", "files", "names no extension");
 }
 
 void DataOptions::validate() const {

@@ -2,6 +2,7 @@
 // read media.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -14,13 +15,22 @@
 
 namespace palimpsest {
 
+// Which of several texts a sample takes: a field that is a list, or the lines of a side-file.
+enum class SeveralTexts { kWhole, kFirst, kDraw, kEach };
+constexpr auto enum_names(SeveralTexts) {
+  return std::array{std::pair{SeveralTexts::kWhole, "whole"}, std::pair{SeveralTexts::kFirst, "first"},
+                    std::pair{SeveralTexts::kDraw, "draw"}, std::pair{SeveralTexts::kEach, "each"}};
+}
+
 // [data.roles.ROLE]: one role, taken from a member (a file KEY.extension) or spoken from a text role.
 struct RoleOptions {
   std::string kind;                  // text, image or audio
   std::vector<std::string> members;  // extensions; a sample has exactly one of them
-  std::string field;                 // of a json member: the field that holds the text
-  std::string spoken;                // the text role that this audio role speaks, instead of members
-  bool optional = false;             // may a sample lack it?
+  std::string field;                 // of the json member or the table: the field that holds the text; a.b within a
+  SeveralTexts several = SeveralTexts::kWhole;  // each: as many samples, KEY#1of5 and on
+  std::string prefix;                           // of a text file: only the lines that begin with it, without it
+  std::string spoken;                           // the text role that this audio role speaks, instead of members
+  bool optional = false;                        // may a sample lack it?
   std::int64_t rows = 0, columns = 0;
   FitPolicy fit = FitPolicy::kRefuse;
   std::int64_t sample_rate = 16'000;
@@ -29,7 +39,9 @@ struct RoleOptions {
   static void visit(Self& self, Visitor& visitor) {
     visitor("kind", self.kind, "text, image or audio");
     visitor("members", self.members, "file extensions; a sample has exactly one of them");
-    visitor("field", self.field, "field of the json member or column of the table that holds the text");
+    visitor("field", self.field, "field of the json member or column of the table that holds the text; a.b within a");
+    visitor("several", self.several, "of several texts: the first, one drawn by the key, or each as a sample");
+    visitor("prefix", self.prefix, "only the lines of the text that begin with it, without it");
     visitor("spoken", self.spoken, "the text role that this role speaks");
     visitor("optional", self.optional, "may a sample lack the role?");
     visitor("rows", self.rows, "height of pictures in pixels, 0 as they are");
@@ -99,11 +111,92 @@ struct SpeechOptions {
 
 inline constexpr const char* kAutoForm = "auto";
 
+// What to do about a file of many samples that is cut, damaged or gone: stop, or count what is left of it as one
+// unreadable sample.
+enum class DamagedFile { kStop, kSkip };
+constexpr auto enum_names(DamagedFile) {
+  return std::array{std::pair{DamagedFile::kStop, "stop"}, std::pair{DamagedFile::kSkip, "skip"}};
+}
+
+// [data.tar]
+struct TarOptions {
+  DamagedFile damaged = DamagedFile::kStop;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("damaged", self.damaged, "a tar that is cut, damaged or gone: stop, or skip what is left of it");
+  }
+};
+
+// [data.lines]
+enum class TextUnit { kLine, kParagraph, kFortune };
+constexpr auto enum_names(TextUnit) {
+  return std::array{std::pair{TextUnit::kLine, "line"}, std::pair{TextUnit::kParagraph, "paragraph"},
+                    std::pair{TextUnit::kFortune, "fortune"}};
+}
+struct LinesOptions {
+  TextUnit sample = TextUnit::kLine;  // a paragraph ends at a blank line, a fortune at a line that is "%"
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("sample", self.sample, "a line, a paragraph (to a blank line) or a fortune (to a line %)");
+  }
+};
+
+// [data.hdf5]
+struct Hdf5Options {
+  std::vector<std::string> fields;  // arrays of one number or text a row, besides those that roles name
+  std::int64_t memory_mb = 1024;    // that the reader of one file may take
+  double stall_seconds = 60.0;      // that it may say nothing
+  DamagedFile damaged = DamagedFile::kStop;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("fields", self.fields, "arrays of one number or text a row that become fields");
+    visitor("memory_mb", self.memory_mb, "memory that a file's reader may take, MB");
+    visitor("stall_seconds", self.stall_seconds, "how long it may say nothing, seconds");
+    visitor("damaged", self.damaged, "a file that is damaged or ends its reader: stop, or skip what is left of it");
+  }
+  void validate() const;
+};
+
+// [data.video]
+struct VideoOptions {
+  double clip_seconds = 2.0;  // what is left at a film's end is no clip
+  std::int64_t frames = 1;    // pictures a clip
+  std::vector<std::string> files = {"mp4", "mkv", "webm", "avi", "mov"};
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("clip_seconds", self.clip_seconds, "length of a clip, seconds");
+    visitor("frames", self.frames, "pictures a clip");
+    visitor("files", self.files, "extensions of films");
+  }
+  void validate() const;
+};
+
+// [data.idx]
+struct IdxOptions {
+  std::string labels;                // the file of labels
+  std::vector<std::string> classes;  // names of the labels, from 0
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("labels", self.labels, "the IDX file of labels, one a picture");
+    visitor("classes", self.classes, "names of the labels, from 0");
+  }
+};
+
 struct DataOptions {
   std::string form = kAutoForm;  // how `source` is read: one of source_forms()
-  std::string source;            // a file or a folder, as the form has it
-  std::string table;  // folders: a .csv or .jsonl with a `file` column and further fields; "" takes captions.csv/.jsonl
-                      // when there
+  std::string source;            // a file or a folder, as the form has it; {a,b}, {000..012}, * and ? name several
+  std::string table;  // folders: a .csv, .tsv or .jsonl with a `file` column and further fields; "" takes captions.csv,
+                      // .tsv or .jsonl when there
+  TarOptions tar;
+  LinesOptions lines;
+  IdxOptions idx;
+  Hdf5Options hdf5;
+  VideoOptions video;
   std::string group;  // regular expression; what it catches of a key (its first group, or all) is the sample's group
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
@@ -114,9 +207,14 @@ struct DataOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& visitor) {
     visitor("form", self.form, "how the source is read; palimpsest inspect --sources lists the forms");
-    visitor("source", self.source, "a file or a folder, as the form has it");
-    visitor("table", self.table, "a .csv or .jsonl table of a folder's files");
+    visitor("source", self.source, "a file, a folder or a pattern such as a-{00..12}.tar, as the form has it");
+    visitor("table", self.table, "a .csv, .tsv or .jsonl table of a folder's files");
     visitor("group", self.group, "regular expression that catches a key's group, which no split divides");
+    visitor("tar", self.tar, "of tars");
+    visitor("lines", self.lines, "of texts");
+    visitor("idx", self.idx, "of IDX files");
+    visitor("hdf5", self.hdf5, "of HDF5 files");
+    visitor("video", self.video, "of films");
     visitor("roles", self.roles, "the roles of a sample");
     visitor("splits", self.splits, "the splits of the data set");
     visitor("speech", self.speech, "how text is spoken");

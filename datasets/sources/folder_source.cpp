@@ -10,23 +10,43 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct GroupFile {
+  std::string member;
+  fs::path path;
+};
+
 struct Group {
-  std::vector<fs::path> files;
+  std::vector<GroupFile> files;
   nlohmann::json fields = nlohmann::json::object();
   std::string error;
 };
 using Groups = std::map<std::string, Group>;
 
-std::string extension_of(const fs::path& path) {
-  std::string extension = path.extension().string();
-  if (!extension.empty()) extension.erase(0, 1);
-  for (char& character : extension) {
+std::string lower_case(std::string text) {
+  for (char& character : text) {
     if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
   }
-  return extension;
+  return text;
 }
 
 std::string key_of(const fs::path& relative) { return fs::path(relative).replace_extension().generic_string(); }
+
+// What a member's name ends in: ".png" for png, and as it is for what begins with no letter or digit (_es.ogg).
+std::string ending_of(const std::string& member) {
+  const bool word = std::isalnum(static_cast<unsigned char>(member.front())) != 0;
+  return word ? "." + member : member;
+}
+
+// The member that a file is: of those whose ending its name has, in any case, the one with the longest; "" for none.
+std::string member_of(const std::string& name, const std::set<std::string>& members) {
+  std::string longest;
+  for (const std::string& member : members) {
+    const std::string ending = ending_of(member);
+    if (name.size() > ending.size() && lower_case(name).ends_with(ending) && member.size() >= longest.size())
+      longest = member;
+  }
+  return longest;
+}
 
 bool hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
 
@@ -37,8 +57,10 @@ Groups list_files(const fs::path& folder, const std::set<std::string>& extension
       entry.disable_recursion_pending();
       continue;
     }
-    if (!entry->is_regular_file() || !extensions.contains(extension_of(entry->path()))) continue;
-    groups[key_of(entry->path().lexically_relative(folder))].files.push_back(entry->path());
+    const std::string name = entry->path().lexically_relative(folder).generic_string();
+    const std::string member = entry->is_regular_file() ? member_of(name, extensions) : "";
+    if (member.empty()) continue;
+    groups[name.substr(0, name.size() - ending_of(member).size())].files.push_back({member, entry->path()});
   }
   return groups;
 }
@@ -62,9 +84,9 @@ Groups join_table(Groups files, const std::map<std::string, nlohmann::json>& row
   return groups;
 }
 
-class FolderSource : public Source {
+class FolderReader : public MemberReader {
  public:
-  FolderSource(const fs::path& folder, const std::string& table, MemberRequest request) : request_(std::move(request)) {
+  FolderReader(const fs::path& folder, const std::string& table, MemberRequest request) : request_(std::move(request)) {
     if (!fs::is_directory(folder)) throw InputError(folder.string(), "", "is not a folder");
     groups_ = list_files(folder, request_.extensions());
     const fs::path table_path = find_table(folder, table);
@@ -72,11 +94,11 @@ class FolderSource : public Source {
     at_ = groups_.begin();
   }
 
-  std::optional<ReadResult> next() override {
+  std::optional<Members> next() override {
     while (at_ != groups_.end() && !request_.wants_key(key_of_sample(at_->first))) ++at_;
     if (at_ == groups_.end()) return std::nullopt;
     const auto& [key, group] = *at_++;
-    return make_sample(read_members(key, group), request_);
+    return read_members(key, group);
   }
 
  private:
@@ -84,23 +106,22 @@ class FolderSource : public Source {
   static std::string key_of_sample(const std::string& key) { return is_safe_name(key) ? key : printable_name(key); }
 
   static Members read_members(const std::string& key, const Group& group) {
-    Members members{key_of_sample(key), {}, group.fields, group.error};
+    Members members{.key = key_of_sample(key), .fields = group.fields, .error = group.error};
     if (!is_safe_name(key)) members.error = "an unsafe name";
-    for (const fs::path& file : group.files) {
+    for (const GroupFile& file : group.files) {
       if (members.error.empty()) members.error = read_member(file, members);
     }
     return members;
   }
 
   // Reads one file into the group; returns what is wrong with it.
-  static std::string read_member(const fs::path& file, Members& members) {
+  static std::string read_member(const GroupFile& file, Members& members) {
     std::error_code ignored;
-    const std::string extension = extension_of(file);
-    if (members.bytes.contains(extension)) return "has ." + extension + " twice, in letters of another case";
-    if (static_cast<std::int64_t>(fs::file_size(file, ignored)) > kLongestMember)
-      return "." + extension + " has more than 256 MB";
+    if (members.bytes.contains(file.member)) return "has ." + file.member + " twice, in letters of another case";
+    if (static_cast<std::int64_t>(fs::file_size(file.path, ignored)) > kLongestMember)
+      return "." + file.member + " has more than 256 MB";
     try {
-      members.bytes.emplace(extension, read_file(file));
+      members.bytes.emplace(file.member, read_file(file.path));
     } catch (const std::runtime_error& error) {
       return error.what();
     }
@@ -121,8 +142,8 @@ std::string identity_of_folder(const DataOptions& data) {
 }  // namespace
 
 fs::path find_table(const fs::path& folder, const std::string& table) {
-  if (!table.empty()) return fs::exists(table) ? fs::path(table) : folder / table;
-  for (const char* name : {"captions.csv", "captions.jsonl"}) {
+  if (!table.empty()) return fs::exists(folder / table) ? folder / table : find_data(table, "data.table");
+  for (const char* name : {"captions.csv", "captions.tsv", "captions.jsonl"}) {
     if (fs::exists(folder / name)) return folder / name;
   }
   return {};
@@ -130,14 +151,20 @@ fs::path find_table(const fs::path& folder, const std::string& table) {
 
 std::vector<fs::path> folder_files(const fs::path& folder, const std::set<std::string>& extensions) {
   std::vector<fs::path> files;
-  for (const auto& [key, group] : list_files(folder, extensions))
-    files.insert(files.end(), group.files.begin(), group.files.end());
+  for (const auto& [key, group] : list_files(folder, extensions)) {
+    for (const GroupFile& file : group.files) files.push_back(file.path);
+  }
   std::sort(files.begin(), files.end());
   return files;
 }
 
+std::unique_ptr<MemberReader> folder_reader(const fs::path& folder, const std::string& table, MemberRequest request) {
+  return std::make_unique<FolderReader>(folder, table, std::move(request));
+}
+
 std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
-  return std::make_unique<FolderSource>(folder, table, std::move(request));
+  auto roles = request.roles;
+  return member_source(folder_reader(folder, table, std::move(request)), std::move(roles));
 }
 
 SourceForm folder_form() {

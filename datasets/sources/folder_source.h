@@ -7,11 +7,15 @@
 namespace palimpsest {
 
 // Streams the samples of a folder and its sub-folders in the bytewise order of their keys (path without extension).
-// With a table
-// (`table`, or captions.csv / captions.jsonl in the folder) its rows are the samples. InputError: no folder, a table
+// A role may name longer endings (_fr.ogg, seg.png): the longest that a file has is its member. With a table (`table`,
+// or captions.csv, .tsv or .jsonl in the folder) its rows are the samples. InputError: no folder, a table
 // that is wrong.
 std::unique_ptr<Source> folder_source(const std::filesystem::path& folder, const std::string& table,
                                       MemberRequest request);
+
+// The same without decoding.
+std::unique_ptr<MemberReader> folder_reader(const std::filesystem::path& folder, const std::string& table,
+                                            MemberRequest request);
 
 // The files with one of these extensions that samples may be made of: hidden ones and those in hidden folders are not.
 std::vector<std::filesystem::path> folder_files(const std::filesystem::path& folder,

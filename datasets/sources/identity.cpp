@@ -22,9 +22,11 @@ std::string identity_of_file(const std::filesystem::path& path, std::uintmax_t e
 
 std::string identity_of_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder,
                               const std::string& more) {
+  if (files.size() == 1 && folder.empty() && more.empty()) return identity_of_file(files.front());
   std::string list;
   for (const std::filesystem::path& file : files) {
-    list += file.lexically_relative(folder).generic_string() + " " + identity_of_file(file, kEndOfMember) + "\n";
+    const std::filesystem::path name = folder.empty() ? file.filename() : file.lexically_relative(folder);
+    list += name.generic_string() + " " + identity_of_file(file, kEndOfMember) + "\n";
   }
   return std::to_string(files.size()) + " files, " + hash64_hex(list + more);
 }

@@ -12,8 +12,9 @@ inline constexpr std::uintmax_t kEndOfArchive = 1 << 20, kEndOfMember = 4 << 10;
 // "12345 bytes, 0123456789abcdef". IoError when the file cannot be read.
 std::string identity_of_file(const std::filesystem::path& path, std::uintmax_t end = kEndOfArchive);
 
-// "3 files, 0123456789abcdef": of each its place below `folder` and its identity; `more` counts too.
-std::string identity_of_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder,
+// "3 files, 0123456789abcdef": of each its place below `folder` (without one, its name) and its identity; `more` counts
+// too.
+std::string identity_of_files(const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder = "",
                               const std::string& more = "");
 
 }  // namespace palimpsest

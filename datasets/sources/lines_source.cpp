@@ -1,78 +1,120 @@
 #include "datasets/sources/lines_source.h"
 
-#include <fstream>
 #include <iomanip>
 #include <sstream>
 
 #include "base/errors.h"
 #include "datasets/sources/identity.h"
+#include "datasets/sources/packed_file.h"
+#include "datasets/sources/source_files.h"
 
 namespace palimpsest {
 
 namespace {
 
-std::string key_of_line(const std::filesystem::path& path, std::int64_t number) {
+namespace fs = std::filesystem;
+
+// The name without the ending that says how it is packed.
+fs::path unpacked_name(const fs::path& path) {
+  for (const char* packing : {".gz", ".zst", ".xz", ".bz2"}) {
+    if (path.extension() == packing) return path.filename().stem();
+  }
+  return path.filename();
+}
+
+bool is_json_lines(const fs::path& path) {
+  const std::string ending = unpacked_name(path).extension().string();
+  return ending == ".jsonl" || ending == ".ndjson";
+}
+
+std::string key_of_line(const fs::path& path, std::int64_t number) {
   std::ostringstream key;
-  key << path.stem().string() << ':' << std::setw(6) << std::setfill('0') << number;
+  key << unpacked_name(path).stem().string() << ':' << std::setw(6) << std::setfill('0') << number;
   return key.str();
 }
 
-class LinesSource : public Source {
+class LinesReader : public MemberReader {
  public:
-  LinesSource(const std::filesystem::path& path, MemberRequest request)
-      : path_(path), lines_(path, std::ios::binary), request_(std::move(request)) {
-    if (!lines_) throw InputError(path.string(), "", "cannot be read");
+  LinesReader(std::vector<fs::path> files, const LinesOptions& options, MemberRequest request)
+      : files_(std::move(files)), options_(options), request_(std::move(request)) {
+    open_next();
   }
 
-  std::optional<ReadResult> next() override {
-    for (std::string line; std::getline(lines_, line);) {
-      ++number_;
-      if (line.ends_with('\r')) line.pop_back();
-      const std::string key = key_of_line(path_, number_);
-      if (!line.empty() && request_.wants_key(key)) return make_sample(members_of(key, line), request_);
+  std::optional<Members> next() override {
+    while (file_) {
+      while (auto unit = next_unit()) {
+        const std::string key = key_of_line(file_->path(), unit->first_line);
+        if (!unit->text.empty() && request_.wants_key(key)) return members_of(key, *unit);
+      }
+      open_next();
     }
-    if (lines_.bad()) throw IoError(path_.string(), "", "reading failed");
     return std::nullopt;
   }
 
  private:
-  Members members_of(const std::string& key, const std::string& line) const {
-    Members members{key, {}, nlohmann::json::object(), ""};
-    if (line.size() > kLongestLine) {
-      members.error = "has more than 1 MB";
-    } else if (path_.extension() == ".txt") {
-      members.bytes["txt"] = line;
-    } else {
-      members.bytes["json"] = line;
-    }
-    return members;
+  struct Unit {
+    std::string text;
+    std::int64_t first_line = 0;
+    bool too_long = false;
+  };
+
+  void open_next() {
+    file_.reset();
+    number_ = 0;
+    if (next_file_ < files_.size()) file_ = std::make_unique<PackedFile>(files_[next_file_++]);
   }
 
-  std::filesystem::path path_;
-  std::ifstream lines_;
+  bool ends_unit(const std::string& line) const {
+    return options_.sample == TextUnit::kFortune ? line == "%" : line.find_first_not_of(" \t") == std::string::npos;
+  }
+
+  // The next line, or the lines up to the one that ends them; nullopt at the file's end.
+  std::optional<Unit> next_unit() {
+    if (!file_->next_line(line_, kLongestLine)) return std::nullopt;
+    Unit unit{std::move(line_.text), ++number_, line_.too_long};
+    if (options_.sample == TextUnit::kLine) return unit;
+    if (ends_unit(unit.text)) return Unit{"", number_, false};
+    while (file_->next_line(line_, kLongestLine)) {
+      ++number_;
+      if (ends_unit(line_.text)) break;
+      unit.too_long = unit.too_long || line_.too_long || unit.text.size() + line_.text.size() >= kLongestLine;
+      if (!unit.too_long) unit.text += "\n" + line_.text;
+    }
+    return unit;
+  }
+
+  Members members_of(const std::string& key, Unit& unit) const {
+    if (unit.too_long) return {.key = key, .error = "has more than 1 MB"};
+    return {.key = key, .bytes = {{is_json_lines(file_->path()) ? "json" : "txt", std::move(unit.text)}}};
+  }
+
+  std::vector<fs::path> files_;
+  LinesOptions options_;
   MemberRequest request_;
+  std::size_t next_file_ = 0;
+  std::unique_ptr<PackedFile> file_;  // null after the last
+  PackedFile::Line line_;
   std::int64_t number_ = 0;
 };
 
 }  // namespace
 
-bool is_lines_file(const std::filesystem::path& path) {
-  return path.extension() == ".txt" || path.extension() == ".jsonl";
-}
+bool is_lines_file(const fs::path& path) { return is_json_lines(path) || unpacked_name(path).extension() == ".txt"; }
 
-std::unique_ptr<Source> lines_source(const std::filesystem::path& path, MemberRequest request) {
-  return std::make_unique<LinesSource>(path, std::move(request));
+std::unique_ptr<Source> lines_source(std::vector<fs::path> files, const LinesOptions& options, MemberRequest request) {
+  auto roles = request.roles;
+  return member_source(std::make_unique<LinesReader>(std::move(files), options, std::move(request)), std::move(roles));
 }
 
 SourceForm lines_form() {
   return {
       "lines",
-      "a text whose lines are samples: plain (.txt), or a JSON object each (.jsonl)",
-      "",
+      "texts, plain or packed, whose lines are samples: plain (.txt), or a JSON object each (.jsonl)",
+      "lines",
       is_lines_file,
-      [](const DataOptions& data) { return identity_of_file(find_data(data.source, "data.source")); },
+      [](const DataOptions& data) { return identity_of_files(find_data_files(data.source, "data.source")); },
       [](const DataOptions& data, MemberRequest request) {
-        return lines_source(find_data(data.source, "data.source"), std::move(request));
+        return lines_source(find_data_files(data.source, "data.source"), data.lines, std::move(request));
       },
   };
 }

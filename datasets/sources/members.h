@@ -1,4 +1,5 @@
-// Members: the files KEY.extension of one sample, before they are decoded.
+// Members: what one sample is made of before it is decoded, as files KEY.extension, ready media or fields; and how
+// they become samples.
 #pragma once
 
 #include <functional>
@@ -15,9 +16,10 @@ inline constexpr std::int64_t kLongestMember = 256 << 20;  // bytes; a larger on
 
 struct Members {
   std::string key;
-  std::map<std::string, std::string> bytes;          // by extension, lower case, without the dot
-  nlohmann::json fields = nlohmann::json::object();  // of the table's row
-  std::string error;                                 // what is wrong with the group as such
+  std::map<std::string, std::string> bytes = {};     // by the name that roles call it: an extension, lower case
+  std::map<std::string, Media> media = {};           // what needs no decoding, by name
+  nlohmann::json fields = nlohmann::json::object();  // of the table's row, of the line
+  std::string error = {};                            // what is wrong with the group as such
 };
 
 // What a source of files is asked for.
@@ -25,16 +27,28 @@ struct MemberRequest {
   std::map<std::string, RoleOptions> roles;             // those with members
   std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
   std::string split{};                                  // for sources that are drawn and have no files
-  std::function<void(ReadResult&)> look = {};           // at media as their files have them, before pictures are fitted
 
   bool wants_key(const std::string& key) const { return !accepts || accepts(key); }
   std::set<std::string> extensions() const;  // that any role reads, and json
 };
 
-// A sample whose one step decodes the members into the roles of the request; the fields of the json member (over those
-// of the table) become the meta, with what had to be done to fit a picture under "fitted".
-// Never throws for bad content: that is the result's error.
-ReadResult make_sample(Members members, const MemberRequest& request);
+// Gives the members of one sample after the other, of those that its request wants.
+class MemberReader {
+ public:
+  virtual ~MemberReader() = default;
+  virtual std::optional<Members> next() = 0;  // nullopt at the end
+};
+
+// The samples of what the reader gives.
+std::unique_ptr<Source> member_source(std::unique_ptr<MemberReader> reader, std::map<std::string, RoleOptions> roles);
+
+// One sample, or one a text where a role takes each, whose step decodes the members into the roles; the fields of the
+// json member (over the others) become the meta, with what had to be done to fit a picture under "fitted". Never throws
+// for bad content: that is the result's error.
+std::vector<ReadResult> make_samples(Members members, std::shared_ptr<const std::map<std::string, RoleOptions>> roles);
+
+// The field at "name" or, where there is none, at "outer.inner"; null when there is neither.
+const nlohmann::json* find_field(const nlohmann::json& fields, const std::string& name);
 
 // Is the name a relative path of plain UTF-8 that stays where it is put?
 bool is_safe_name(std::string_view name);

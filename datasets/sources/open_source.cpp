@@ -17,6 +17,22 @@ const typename Map::mapped_type& find_option(const Map& map, const std::string& 
   throw InputError("", "data." + table, "no '" + name + "'" + suggest(name, names));
 }
 
+// Has every sample looked at as it was read.
+class LookedAt : public Source {
+ public:
+  LookedAt(std::unique_ptr<Source> samples, std::function<void(ReadResult&)> look)
+      : samples_(std::move(samples)), look_(std::move(look)) {}
+  std::optional<ReadResult> next() override {
+    auto result = samples_->next();
+    if (result) result->look = look_;
+    return result;
+  }
+
+ private:
+  std::unique_ptr<Source> samples_;
+  std::function<void(ReadResult&)> look_;
+};
+
 // Drops what was read only to be spoken.
 class OnlyRoles : public Source {
  public:
@@ -58,15 +74,16 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
       spoken.push_back({role.spoken, name, role.sample_rate, split_options.voices});
     }
   }
-  const std::int64_t variants = 1 + split_options.variation.copies;
-  const auto cursor =
-      std::make_shared<SplitCursor>(Split(split_options, data.group, reading.part), reading.done / variants);
+  const auto cursor = std::make_shared<SplitCursor>(Split(split_options, data.group, reading.part));
   request.accepts = [cursor](const std::string& key) { return cursor->wants(key); };
-  request.look = reading.look;
   auto source = split_source(form_of(data).open(data, std::move(request)), cursor);
-  if (variants > 1) source = varied_source(std::move(source), split_options.variation, reading.done % variants);
+  if (reading.look) source = std::make_unique<LookedAt>(std::move(source), reading.look);
+  if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation);
   for (const SpokenRole& role : spoken) source = spoken_source(std::move(source), role, data.speech);
-  return std::make_unique<OnlyRoles>(std::move(source), wanted);
+  source = std::make_unique<OnlyRoles>(std::move(source), wanted);
+  for (std::int64_t skipped = 0; skipped < reading.done && source->next(); ++skipped) {
+  }
+  return source;
 }
 
 }  // namespace palimpsest

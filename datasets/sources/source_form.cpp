@@ -1,10 +1,15 @@
 #include "datasets/sources/source_form.h"
 
 #include "datasets/sources/folder_source.h"
+#include "datasets/sources/hdf5_source.h"
+#include "datasets/sources/idx_source.h"
 #include "datasets/sources/lines_source.h"
 #include "datasets/sources/puzzles_source.h"
 #include "datasets/sources/scenes_source.h"
+#include "datasets/sources/source_files.h"
 #include "datasets/sources/tar_source.h"
+#include "datasets/sources/video_source.h"
+#include "datasets/sources/wordnet_source.h"
 
 namespace palimpsest {
 
@@ -19,14 +24,17 @@ std::vector<std::string> form_names() {
 }  // namespace
 
 const std::vector<SourceForm>& source_forms() {
-  static const std::vector<SourceForm> forms{folder_form(), lines_form(), tar_form(), scenes_form(), puzzles_form()};
+  static const std::vector<SourceForm> forms{folder_form(), lines_form(),   tar_form(),   idx_form(),    hdf5_form(),
+                                             wordnet_form(), video_form(), scenes_form(), puzzles_form()};
   return forms;
 }
 
 const SourceForm& form_of(const DataOptions& data) {
   const auto& forms = source_forms();
   const bool by_name = data.form != kAutoForm;
-  const auto path = by_name ? std::filesystem::path() : find_data(data.source, "data.source");
+  std::filesystem::path path = data.source;
+  if (!by_name && !(is_pattern(data.source) && !std::filesystem::exists(path)))
+    path = find_data(data.source, "data.source");
   const auto found = std::find_if(forms.begin(), forms.end(), [&](const SourceForm& form) {
     return by_name ? form.name == data.form : form.claims != nullptr && form.claims(path);
   });

@@ -1,21 +1,15 @@
 #include "datasets/sources/speech.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <sstream>
-#include <system_error>
 
+#include "base/child_process.h"
 #include "base/files.h"
-#include "base/own_group.h"
 #include "modalities/media/audio.h"
-
-extern char** environ;
 
 namespace palimpsest {
 
@@ -23,72 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class FileActions {
- public:
-  explicit FileActions(int output) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (output < 0) posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (output >= 0) posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  }
-  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-};
-
-// Starts a program found on PATH, without a shell; its output goes to `output`, or nowhere.
-pid_t spawn(std::vector<std::string> arguments, int output = -1) {
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  const FileActions actions(output);
-  const OwnGroup group;
-  pid_t process = 0;
-  const int error = posix_spawnp(&process, pointers.front(), actions.get(), group.get(), pointers.data(), environ);
-  if (error == ENOENT) {
-    throw InputError(arguments.front(), "data.speech.program",
-                     "no such program; Debian's package 'flite' has the usual one");
-  }
-  if (error != 0) throw IoError(arguments.front(), "", "cannot start: " + std::generic_category().message(error));
-  return process;
-}
-
-int wait_for(pid_t process) {
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
-}
-
-std::string output_of(const std::vector<std::string>& arguments) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw IoError(arguments.front(), "", "no pipe: " + std::generic_category().message(errno));
-  std::string output;
-  try {
-    const pid_t process = spawn(arguments, ends[1]);
-    ::close(std::exchange(ends[1], -1));
-    char block[4096];
-    for (ssize_t got = 0; (got = ::read(ends[0], block, sizeof block)) > 0;)
-      output.append(block, static_cast<std::size_t>(got));
-    wait_for(process);
-  } catch (...) {
-    if (ends[1] >= 0) ::close(ends[1]);
-    ::close(ends[0]);
-    throw;
-  }
-  ::close(ends[0]);
-  return output;
-}
-
 // "Voices available: kal slt rms" -> the names after the colon.
 std::vector<std::string> known_voices(const std::string& program) {
-  const std::string text = output_of({program, "-lv"});
+  if (find_program(program).empty()) {
+    throw InputError(program, "data.speech.program", "no such program; Debian's package 'flite' has the usual one");
+  }
+  const std::string text = program_output({program, "-lv"});
   std::istringstream words(text.substr(std::min(text.size(), text.find(':') + 1)));
   std::vector<std::string> voices;
   for (std::string word; words >> word;) voices.push_back(word);
@@ -117,7 +51,7 @@ Speaker::Job Speaker::start(const std::string& text, const std::string& voice) c
   fs::create_directories(folder, error);
   if (error) throw IoError(folder.string(), "data.speech.cache", "cannot make the folder: " + error.message());
   job.partial = folder / (name + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(++number));
-  job.process = spawn({options_.program, "-voice", voice, "-t", text, "-o", job.partial.string()});
+  job.process = start_program({options_.program, "-voice", voice, "-t", text, "-o", job.partial.string()});
   return job;
 }
 
@@ -141,7 +75,7 @@ Audio Speaker::finish(const Job& job, std::int64_t sample_rate, std::string_view
 }
 
 void Speaker::keep(const Job& job, std::string_view name) const {
-  const int status = wait_for(job.process);
+  const int status = wait_for_program(job.process);
   std::error_code error;
   if (status != 0) {
     fs::remove(job.partial, error);

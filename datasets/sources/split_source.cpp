@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "datasets/sources/several_texts.h"
 
 namespace palimpsest {
 
@@ -59,27 +60,18 @@ bool Split::holds(const std::string& key) const {
   return options_.from <= place && place < options_.to && in_part(group);
 }
 
-SplitCursor::SplitCursor(Split split, std::int64_t done)
-    : split_(std::move(split)), missing_(split_.keys()), done_(done) {}
+SplitCursor::SplitCursor(Split split) : split_(std::move(split)), missing_(split_.keys()) {}
 
 bool SplitCursor::wants(const std::string& key) {
-  if (!split_.holds(key)) return false;
-  missing_.erase(key);
-  return !skip();
+  const std::string whole = without_wording(key);  // all wordings of a picture are of one split
+  if (!split_.holds(whole)) return false;
+  missing_.erase(whole);
+  return true;
 }
 
 std::optional<std::string> SplitCursor::next_missing() {
-  while (!missing_.empty()) {
-    std::string key = missing_.extract(missing_.begin()).value();
-    if (!skip()) return key;
-  }
-  return std::nullopt;
-}
-
-bool SplitCursor::skip() {
-  if (done_ == 0) return false;
-  --done_;
-  return true;
+  if (missing_.empty()) return std::nullopt;
+  return missing_.extract(missing_.begin()).value();
 }
 
 std::unique_ptr<Source> split_source(std::unique_ptr<Source> samples, std::shared_ptr<SplitCursor> cursor) {

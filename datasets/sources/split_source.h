@@ -34,21 +34,18 @@ class Split {
   std::set<std::string> keys_;
 };
 
-// Goes through the samples of a source once, in order, and wants those of the split but the first `done`.
+// Goes through the samples of a source once, in order, and wants those of the split.
 class SplitCursor {
  public:
-  SplitCursor(Split split, std::int64_t done);
+  explicit SplitCursor(Split split);
 
   bool wants(const std::string& key);
   // After the last sample: the next key of the split's file that never came.
   std::optional<std::string> next_missing();
 
  private:
-  bool skip();
-
   Split split_;
   std::set<std::string> missing_;
-  std::int64_t done_;
 };
 
 // The samples, which the source gives as the cursor wants them; at the end an error result for each key that is

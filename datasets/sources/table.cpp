@@ -12,17 +12,31 @@ constexpr const char* kFile = "file";
 
 using Rows = std::map<std::string, nlohmann::json>;
 
-void add_row(Rows& rows, nlohmann::json row, const std::string& name, std::size_t line) {
-  const std::string where = "line " + std::to_string(line);
-  const auto file = row.find(kFile);
-  if (file == row.end() || !file->is_string()) throw InputError(name, where, "has no 'file'");
-  const std::string key = file->get<std::string>();
-  row.erase(kFile);
-  if (!rows.emplace(key, std::move(row)).second) throw InputError(name, where, "names '" + key + "' a second time");
+// A file that is named again says more of the same: what differs between its rows becomes a list.
+void merge_row(nlohmann::json& known, const nlohmann::json& row) {
+  for (const auto& [column, value] : row.items()) {
+    nlohmann::json& before = known[column];
+    if (before.is_null()) {
+      before = value;
+    } else if (before.is_array()) {
+      before.push_back(value);
+    } else if (before != value) {
+      before = nlohmann::json::array({before, value});
+    }
+  }
 }
 
-Rows read_csv(std::string_view text, const std::string& name) {
-  const auto lines = parse_csv(text, name);
+void add_row(Rows& rows, nlohmann::json row, const std::string& name, std::size_t line) {
+  const auto file = row.find(kFile);
+  if (file == row.end() || !file->is_string()) throw InputError(name, "line " + std::to_string(line), "has no 'file'");
+  const std::string key = file->get<std::string>();
+  row.erase(kFile);
+  const auto [place, fresh] = rows.emplace(key, row);
+  if (!fresh) merge_row(place->second, row);
+}
+
+Rows read_cells(std::string_view text, const std::string& name, char separator) {
+  const auto lines = parse_csv(text, name, separator);
   if (lines.empty()) throw InputError(name, "", "is empty; its first line names the columns, one of them 'file'");
   const auto& header = lines.front();
   if (std::find(header.begin(), header.end(), kFile) == header.end())
@@ -57,7 +71,7 @@ Rows read_jsonl(std::string_view text, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std::string& name) {
+std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std::string& name, char separator) {
   std::vector<std::vector<std::string>> lines;
   std::vector<std::string> cells(1);
   bool quoted = false;
@@ -77,7 +91,7 @@ std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std
       }
     } else if (character == '"' && cells.back().empty()) {
       quoted = true;
-    } else if (character == ',') {
+    } else if (character == separator) {
       cells.emplace_back();
     } else if (character == '\n') {
       end_line();
@@ -97,9 +111,10 @@ std::map<std::string, nlohmann::json> read_table(const std::filesystem::path& pa
   const std::size_t bad = first_invalid_utf8(text);
   if (bad != std::string_view::npos)
     throw InputError(path.string(), "byte " + std::to_string(bad), "is not valid UTF-8");
-  if (path.extension() == ".csv") return read_csv(text, path.string());
+  if (path.extension() == ".csv") return read_cells(text, path.string(), ',');
+  if (path.extension() == ".tsv") return read_cells(text, path.string(), '\t');
   if (path.extension() == ".jsonl") return read_jsonl(text, path.string());
-  throw InputError(path.string(), "", "a table is a .csv or a .jsonl file");
+  throw InputError(path.string(), "", "a table is a .csv, .tsv or .jsonl file");
 }
 
 }  // namespace palimpsest

@@ -1,25 +1,17 @@
 #include "datasets/sources/tar_source.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <unordered_set>
 
 #include "datasets/sources/identity.h"
+#include "datasets/sources/source_files.h"
+#include "datasets/sources/tar_file.h"
 
 namespace palimpsest {
 
 namespace {
 
-constexpr std::size_t kBlock = 64 << 10;
-
-struct CloseArchive {
-  void operator()(archive* handle) const { archive_read_free(handle); }
-};
-using ArchiveHandle = std::unique_ptr<archive, CloseArchive>;
-
 struct NameParts {
-  std::string key, extension;
+  std::string key, extension;  // both empty: no part of any sample
 };
 
 std::string lower(std::string text) {
@@ -29,74 +21,82 @@ std::string lower(std::string text) {
   return text;
 }
 
-NameParts split_name(const std::string& full_name) {
+// "__NAME__" or "__NAME__/...": what the writer of a tar says of the tar itself.
+bool is_about_the_tar(std::string_view name) {
+  const std::string_view first = name.substr(0, name.find('/'));
+  return first.size() >= 4 && first.starts_with("__") && first.ends_with("__");
+}
+
+NameParts split_member(const std::string& full_name) {
   const std::string name = full_name.starts_with("./") ? full_name.substr(2) : full_name;
+  if (is_about_the_tar(name)) return {};
   const std::size_t slash = name.rfind('/');
   const std::size_t dot = name.find('.', slash == std::string::npos ? 0 : slash + 1);
-  if (dot == std::string::npos) return {name, ""};
+  if (dot == std::string::npos || dot == 0) return {};
   return {name.substr(0, dot), lower(name.substr(dot + 1))};
 }
 
-class TarSource : public Source {
+class TarReader : public MemberReader {
  public:
-  TarSource(const std::filesystem::path& path, MemberRequest request)
-      : path_(path.string()),
-        request_(std::move(request)),
-        extensions_(request_.extensions()),
-        archive_(archive_read_new()) {
-    archive_read_support_format_tar(archive_.get());
-    archive_read_support_format_empty(archive_.get());
-    archive_read_support_filter_gzip(archive_.get());
-    archive_read_support_filter_bzip2(archive_.get());
-    archive_read_support_filter_xz(archive_.get());
-    archive_read_support_filter_zstd(archive_.get());
-    if (archive_read_open_filename(archive_.get(), path_.c_str(), kBlock) != ARCHIVE_OK) damaged();
-    advance();
+  TarReader(std::vector<std::filesystem::path> tars, const TarOptions& options, MemberRequest request)
+      : tars_(std::move(tars)), options_(options), request_(std::move(request)), extensions_(request_.extensions()) {
+    if (options_.damaged == DamagedFile::kStop) open_next();  // what is no tar is told before work begins
   }
 
-  std::optional<ReadResult> next() override {
-    while (entry_) {
-      const NameParts first = parts_;
-      if (!is_safe_name(name_)) {
-        const std::string name = printable_name(name_);
-        advance();
-        if (request_.wants_key(name)) return ReadResult{{name, {}, {}}, "an unsafe name"};
-        continue;
+  std::optional<Members> next() override {
+    for (;;) {
+      if (!tar_ && next_tar_ == tars_.size()) return std::nullopt;
+      try {
+        if (!tar_) open_next();
+        if (auto members = next_of_tar()) return members;
+      } catch (const InputError& error) {
+        if (options_.damaged == DamagedFile::kStop) throw;
+        const std::string key = tars_[next_tar_ - 1].filename().string();
+        tar_.reset();
+        if (request_.wants_key(key)) return Members{.key = key, .error = error.what()};
       }
-      const bool wanted = request_.wants_key(first.key);
-      Members members = read_group(first.key, wanted);
-      if (wanted) return make_sample(std::move(members), request_);
     }
-    return std::nullopt;
   }
 
  private:
-  [[noreturn]] void damaged() const {
-    const char* reason = archive_error_string(archive_.get());
-    throw InputError(path_, last_name_.empty() ? "" : "after " + printable_name(last_name_),
-                     "is not a whole tar: " + std::string(reason ? reason : "unreadable"));
+  void open_next() {
+    const std::filesystem::path& path = tars_[next_tar_++];
+    tar_.reset();
+    seen_.clear();
+    tar_ = std::make_unique<TarFile>(path);
+    advance();
   }
 
-  // Goes to the next member that is not a directory; entry_ is null at the end.
+  // To the next member that belongs to a sample, or whose name must be told of.
   void advance() {
     do {
-      const int status = archive_read_next_header(archive_.get(), &entry_);
-      if (status == ARCHIVE_EOF) {
-        entry_ = nullptr;
-        return;
-      }
-      if (status != ARCHIVE_OK && status != ARCHIVE_WARN) damaged();
-      const char* name = archive_entry_pathname(entry_);
-      last_name_ = std::exchange(name_, name ? name : "");
-    } while (archive_entry_filetype(entry_) == AE_IFDIR && archive_entry_hardlink(entry_) == nullptr);
-    parts_ = split_name(name_);
+      more_ = tar_->advance();
+      safe_ = more_ && is_safe_name(tar_->name());
+      parts_ = safe_ ? split_member(tar_->name()) : NameParts{};
+    } while (more_ && safe_ && parts_.key.empty());
+  }
+
+  // The next wanted group; nullopt, and the tar put away, at its end.
+  std::optional<Members> next_of_tar() {
+    while (more_) {
+      const std::string key = safe_ ? parts_.key : printable_name(tar_->name());
+      const bool wanted = request_.wants_key(key);
+      Members members = safe_ ? read_group(key, wanted) : unsafe(key);
+      if (wanted) return members;
+    }
+    tar_.reset();
+    return std::nullopt;
+  }
+
+  Members unsafe(const std::string& key) {
+    advance();
+    return Members{.key = key, .error = "an unsafe name"};
   }
 
   Members read_group(const std::string& key, bool wanted) {
-    Members members;
-    members.key = key;
+    Members members{.key = key};
     if (!seen_.insert(key).second) members.error = "comes twice: its members are not neighbours";
-    while (entry_ && parts_.key == key && is_safe_name(name_)) {
+    while (more_ && parts_.key == key && safe_) {
       if (wanted && members.error.empty()) members.error = read_member(members);
       advance();
     }
@@ -105,52 +105,56 @@ class TarSource : public Source {
 
   // Reads the member at hand into the group; returns what is wrong with it.
   std::string read_member(Members& members) {
-    if (archive_entry_filetype(entry_) != AE_IFREG || archive_entry_hardlink(entry_)) {
-      return "." + parts_.extension + " is not a file but a link or a device";
-    }
-    if (!extensions_.contains(parts_.extension)) return "";
-    if (members.bytes.contains(parts_.extension)) return "has ." + parts_.extension + " twice";
-    const la_int64_t size = archive_entry_size(entry_);
-    if (size > kLongestMember)
-      return "." + parts_.extension + " has " + std::to_string(size) + " bytes, more than 256 MB";
-    std::string bytes(static_cast<std::size_t>(size), '\0');
-    const la_ssize_t got = archive_read_data(archive_.get(), bytes.data(), bytes.size());
-    if (got < 0 || static_cast<la_int64_t>(got) != size) {
-      last_name_ = name_;
-      damaged();
-    }
-    members.bytes.emplace(parts_.extension, std::move(bytes));
+    const std::string& extension = parts_.extension;
+    if (!tar_->is_file()) return "." + extension + " is not a file but a link or a device";
+    if (!extensions_.contains(extension)) return "";
+    if (members.bytes.contains(extension)) return "has ." + extension + " twice";
+    if (tar_->size() > kLongestMember)
+      return "." + extension + " has " + std::to_string(tar_->size()) + " bytes, more than 256 MB";
+    members.bytes.emplace(extension, tar_->read());
     return "";
   }
 
-  std::string path_;
+  std::vector<std::filesystem::path> tars_;
+  TarOptions options_;
   MemberRequest request_;
   std::set<std::string> extensions_;
-  ArchiveHandle archive_;
-  archive_entry* entry_ = nullptr;  // owned by the archive
-  std::string name_, last_name_;
-  NameParts parts_;
-  std::unordered_set<std::string> seen_;
+  std::size_t next_tar_ = 0;
+  std::unique_ptr<TarFile> tar_;  // null before the first, between two and after the last
+  bool more_ = false, safe_ = false;
+  NameParts parts_;                       // of the member at hand
+  std::unordered_set<std::string> seen_;  // keys of this tar
 };
+
+std::vector<std::filesystem::path> tars_of(const DataOptions& data) {
+  return find_data_files(data.source, "data.source");
+}
 
 }  // namespace
 
-std::unique_ptr<Source> tar_source(const std::filesystem::path& path, MemberRequest request) {
-  return std::make_unique<TarSource>(path, std::move(request));
+std::unique_ptr<MemberReader> tar_reader(std::vector<std::filesystem::path> tars, const TarOptions& options,
+                                         MemberRequest request) {
+  return std::make_unique<TarReader>(std::move(tars), options, std::move(request));
+}
+
+std::unique_ptr<Source> tar_source(std::vector<std::filesystem::path> tars, const TarOptions& options,
+                                   MemberRequest request) {
+  auto roles = request.roles;
+  return member_source(tar_reader(std::move(tars), options, std::move(request)), std::move(roles));
 }
 
 SourceForm tar_form() {
   return {
       "tar",
-      "a WebDataset: a tar (plain, gzip, bzip2, xz or zstd) of members KEY.extension",
-      "",
+      "WebDatasets: one tar or several (plain, gzip, bzip2, xz or zstd) of members KEY.extension",
+      "tar",
       [](const std::filesystem::path& path) {
         const std::string name = path.filename().string();
         return name.find(".tar") != std::string::npos || name.ends_with(".tgz");
       },
-      [](const DataOptions& data) { return identity_of_file(find_data(data.source, "data.source")); },
+      [](const DataOptions& data) { return identity_of_files(tars_of(data)); },
       [](const DataOptions& data, MemberRequest request) {
-        return tar_source(find_data(data.source, "data.source"), std::move(request));
+        return tar_source(tars_of(data), data.tar, std::move(request));
       },
   };
 }

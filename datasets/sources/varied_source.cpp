@@ -21,8 +21,8 @@ struct SharedResult {
 
 class VariedSource : public Source {
  public:
-  VariedSource(std::unique_ptr<Source> samples, const VariationOptions& options, std::int64_t done)
-      : samples_(std::move(samples)), options_(options), variant_(done) {}
+  VariedSource(std::unique_ptr<Source> samples, const VariationOptions& options)
+      : samples_(std::move(samples)), options_(options) {}
 
   std::optional<ReadResult> next() override {
     if (!original_) {
@@ -62,7 +62,7 @@ class VariedSource : public Source {
 
   std::unique_ptr<Source> samples_;
   VariationOptions options_;
-  std::int64_t variant_;  // that comes next
+  std::int64_t variant_ = 0;  // that comes next
   std::shared_ptr<SharedResult> original_;
 };
 
@@ -93,9 +93,8 @@ std::string variant_key(const std::string& key, std::int64_t variant) {
   return variant == 0 ? key : key + "~" + std::to_string(variant);
 }
 
-std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options,
-                                      std::int64_t done) {
-  return std::make_unique<VariedSource>(std::move(samples), options, done);
+std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options) {
+  return std::make_unique<VariedSource>(std::move(samples), options);
 }
 
 Image vary_image(const Image& image, const VariationOptions& options, RandomKey key) {

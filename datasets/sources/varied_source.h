@@ -10,10 +10,9 @@ namespace palimpsest {
 // Key of a variant, from 1; variant 0 is the sample itself, under its own key.
 std::string variant_key(const std::string& key, std::int64_t variant);
 
-// After each sample its variants, each a pure function of its key, less the first `done` of the first sample. A sample
-// that could not be read fails once a variant, so that the counts add up.
-std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options,
-                                      std::int64_t done = 0);
+// After each sample its variants, each a pure function of its key. A sample that could not be read fails once a
+// variant, so that the counts add up.
+std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options);
 
 // The picture moved, scaled and turned about its middle on white, then toned so that white stays white: same size.
 Image vary_image(const Image& image, const VariationOptions& options, RandomKey key);

@@ -23,4 +23,7 @@ void add_bench_load(CLI::App& bench);
 // Seconds until the program has started.
 void add_bench_start(CLI::App& bench);
 
+// Reading tars beside `cat`.
+void add_bench_tar(CLI::App& bench);
+
 }  // namespace palimpsest

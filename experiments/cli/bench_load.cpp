@@ -90,7 +90,7 @@ double media_rate(const BenchLoadOptions& options, const fs::path& tar, const To
   std::int64_t samples = 0;
   std::vector<at::Tensor> pictures;
   std::vector<Media> captions;
-  const auto finish = [&] {
+  const auto finish_batch = [&] {
     bpe.encode(captions);
     at::stack(pictures);
     samples += static_cast<std::int64_t>(captions.size());
@@ -98,12 +98,13 @@ double media_rate(const BenchLoadOptions& options, const fs::path& tar, const To
     pictures.clear();
   };
   while (auto result = source->next()) {
+    finish(*result);
     if (!result->error.empty()) throw InputError(tar.string(), result->sample.key, result->error);
     pictures.push_back(pixels_3SS(std::get<Image>(result->sample.roles.at("picture"))));
     captions.push_back(result->sample.roles.at("caption"));
-    if (static_cast<std::int64_t>(captions.size()) == options.batch) finish();
+    if (static_cast<std::int64_t>(captions.size()) == options.batch) finish_batch();
   }
-  if (!captions.empty()) finish();
+  if (!captions.empty()) finish_batch();
   return static_cast<double>(samples) / watch.seconds();
 }
 

@@ -2,9 +2,9 @@
 
 #include <sstream>
 
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/recipe.h"
-#include "experiments/evaluation/child_process.h"
 
 namespace palimpsest {
 

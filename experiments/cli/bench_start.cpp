@@ -1,9 +1,9 @@
 // palimpsest bench start: wall time of whole processes, from nothing to the end.
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/recipe.h"
 #include "experiments/cli/bench.h"
 #include "experiments/cli/measure.h"
-#include "experiments/evaluation/child_process.h"
 
 namespace palimpsest {
 

@@ -5,9 +5,9 @@
 
 #include "backbone/diffusion/catalogue.h"
 #include "base/errors.h"
+#include "base/files.h"
 #include "datasets/prepare/catalogue.h"
 #include "datasets/prepare/transforms.h"
-#include "base/files.h"
 #include "datasets/shards/manifest.h"
 #include "datasets/sources/source_form.h"
 #include "experiments/cli/commands.h"

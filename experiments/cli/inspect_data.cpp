@@ -108,12 +108,12 @@ struct LedgerTally {
 
 LedgerTally read_tally(const fs::path& directory, const Manifest& manifest) {
   LedgerTally tally;
-  for (const LedgerRow& row : read_ledger(directory, manifest.ledger_bytes)) {
+  for_each_row(directory, manifest.ledger_bytes, [&tally](const LedgerRow& row) {
     ++tally.outcomes[row.split][row.outcome];
-    if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) continue;
+    if (row.outcome == Outcome::kKept || tally.reasons.size() == kReasons) return;
     tally.reasons.push_back(
         {{"split", row.split}, {"key", row.key}, {"outcome", enum_name(row.outcome)}, {"reason", row.reason}});
-  }
+  });
   return tally;
 }
 
@@ -130,6 +130,7 @@ Facts split_rows(const Manifest& manifest, LedgerTally& tally) {
                     {"complete", split.complete},
                     {"kept", outcomes[Outcome::kKept]},
                     {"filtered", outcomes[Outcome::kFiltered]},
+                    {"duplicates", outcomes[Outcome::kDuplicate]},
                     {"failed", outcomes[Outcome::kFailed]}});
   }
   return rows;

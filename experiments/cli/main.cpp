@@ -5,6 +5,7 @@
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
+#include "datasets/sources/hdf5_rows.h"
 #include "experiments/cli/commands.h"
 
 namespace {
@@ -36,6 +37,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (!arguments.empty() && arguments.front() == palimpsest::kReadHdf5)  // this program called itself
+    return palimpsest::serve_hdf5_rows({arguments.begin() + 1, arguments.end()});
   palimpsest::prepare_process();
   try {
     return run(argc, argv);

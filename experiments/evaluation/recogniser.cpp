@@ -2,9 +2,9 @@
 
 #include <sstream>
 
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/files.h"
-#include "experiments/evaluation/child_process.h"
 #include "experiments/evaluation/ngrams.h"
 #include "modalities/media/audio.h"
 

@@ -71,6 +71,12 @@ class StreamDecoder {
   FramePointer frame_;
 };
 
+// InputError naming `name` when a picture of the stream has more pixels than a picture may.
+void check_frame_size(const AVStream& stream, std::string_view name);
+
+// The frame as a picture, what is transparent on white, turned as its stream says.
+Image upright_image(const AVFrame& frame, const AVStream& stream, std::string_view name);
+
 // The first picture of a GIF or video, what is transparent on white. InputError as above.
 Image decode_first_frame(std::string_view bytes, std::string_view name);
 

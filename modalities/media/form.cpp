@@ -16,8 +16,17 @@ FormedMedia form_text(std::string_view bytes, std::string_view name, const Media
   return {decode_text(bytes, name), ""};
 }
 
+FormedMedia fit(Image image, std::string_view name, const MediaForm& form) {
+  const std::int64_t rows = image.pixels_HWC.size(0), columns = image.pixels_HWC.size(1);
+  if (form.rows == 0 || (rows == form.rows && columns == form.columns)) return {std::move(image), ""};
+  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " +
+                             std::to_string(form.columns) + "x" + std::to_string(form.rows) + " by " +
+                             enum_name(form.fit);
+  return {fit_image(image, form.rows, form.columns, form.fit, name), change};
+}
+
 FormedMedia form_image(std::string_view bytes, std::string_view name, const MediaForm& form) {
-  return fit_media(decode_image(bytes, name), name, form);
+  return fit(decode_image(bytes, name), name, form);
 }
 
 FormedMedia form_audio(std::string_view bytes, std::string_view name, const MediaForm& form) {
@@ -30,17 +39,6 @@ constexpr std::array kDecoders{std::pair<std::string_view, Decoder>{"text", form
                                std::pair<std::string_view, Decoder>{"audio", form_audio}};
 
 }  // namespace
-
-FormedMedia fit_media(Media media, std::string_view name, const MediaForm& form) {
-  const Image* image = std::get_if<Image>(&media);
-  if (!image || form.rows == 0) return {std::move(media), ""};
-  const std::int64_t rows = image->pixels_HWC.size(0), columns = image->pixels_HWC.size(1);
-  if (rows == form.rows && columns == form.columns) return {std::move(media), ""};
-  const std::string change = std::to_string(columns) + "x" + std::to_string(rows) + " to " +
-                             std::to_string(form.columns) + "x" + std::to_string(form.rows) + " by " +
-                             enum_name(form.fit);
-  return {fit_image(*image, form.rows, form.columns, form.fit, name), change};
-}
 
 const std::vector<std::string>& media_kinds() {
   static const std::vector<std::string> kinds = [] {
@@ -56,6 +54,18 @@ FormedMedia decode_media(std::string_view bytes, std::string_view name, const Me
     if (form.kind == kind) return decoder(bytes, name, form);
   }
   throw InputError(name, form.kind, "no such kind of media" + suggest(form.kind, media_kinds()));
+}
+
+FormedMedia form_media(const Media& media, std::string_view name, const MediaForm& form) {
+  if (media_kind(media) != form.kind)
+    throw InputError(name, "", "is " + std::string(media_kind(media)) + ", not " + form.kind);
+  if (const Image* image = std::get_if<Image>(&media)) return fit(*image, name, form);
+  const Audio* audio = std::get_if<Audio>(&media);
+  if (audio && audio->sample_rate != form.sample_rate) {
+    throw InputError(name, "",
+                     "has " + std::to_string(audio->sample_rate) + " Hz, not " + std::to_string(form.sample_rate));
+  }
+  return {media, ""};
 }
 
 }  // namespace palimpsest

@@ -28,7 +28,8 @@ struct FormedMedia {
 // that the policy refuses, text that is empty. A text's last line end and byte order mark are no part of it.
 FormedMedia decode_media(std::string_view bytes, std::string_view name, const MediaForm& form);
 
-// Decoded media brought into the form, as decode_media does last: a picture of another size is fitted.
-FormedMedia fit_media(Media media, std::string_view name, const MediaForm& form);
+// The same of a value that needs no decoding: a picture is fitted. InputError: another kind, another sample rate, a
+// picture that the policy refuses.
+FormedMedia form_media(const Media& media, std::string_view name, const MediaForm& form);
 
 }  // namespace palimpsest

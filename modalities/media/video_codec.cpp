@@ -59,15 +59,6 @@ std::int64_t quarter_turns(const AVStream& stream) {
   return std::isnan(degrees) ? 0 : (std::lround(degrees / 90) % 4 + 4) % 4;
 }
 
-void check_size(const AVStream& stream, std::string_view name) {
-  const std::int64_t pixels = std::int64_t{stream.codecpar->width} * stream.codecpar->height;
-  if (pixels > ImageLimits{}.max_pixels) {
-    throw InputError(
-        name, "",
-        "has " + std::to_string(pixels) + " pixels a frame; at most " + std::to_string(ImageLimits{}.max_pixels));
-  }
-}
-
 // Packets of the best video stream: one a frame.
 std::int64_t count_frames(std::string_view bytes, std::string_view name) {
   MemoryContainer container(bytes, name);
@@ -82,6 +73,19 @@ std::int64_t count_frames(std::string_view bytes, std::string_view name) {
 }
 
 }  // namespace
+
+void check_frame_size(const AVStream& stream, std::string_view name) {
+  const std::int64_t pixels = std::int64_t{stream.codecpar->width} * stream.codecpar->height;
+  if (pixels > ImageLimits{}.max_pixels) {
+    throw InputError(
+        name, "",
+        "has " + std::to_string(pixels) + " pixels a frame; at most " + std::to_string(ImageLimits{}.max_pixels));
+  }
+}
+
+Image upright_image(const AVFrame& frame, const AVStream& stream, std::string_view name) {
+  return {at::rot90(to_image(frame, name).pixels_HWC, quarter_turns(stream), {0, 1}).contiguous()};
+}
 
 Image decode_first_frame(std::string_view bytes, std::string_view name) {
   MemoryContainer container(bytes, name);
@@ -99,13 +103,11 @@ std::vector<Image> load_video_frames(const std::filesystem::path& path, std::int
   for (std::int64_t i = 0; i < kept; ++i) wanted.insert((2 * i + 1) * total / (2 * kept));
   MemoryContainer container(bytes, name);
   StreamDecoder decoder(container, AVMEDIA_TYPE_VIDEO);
-  check_size(decoder.stream(), name);
-  const std::int64_t turns = quarter_turns(decoder.stream());
+  check_frame_size(decoder.stream(), name);
   std::vector<Image> frames;
   std::int64_t index = 0;
   for (const AVFrame* frame = decoder.next(); frame; frame = decoder.next(), ++index) {
-    if (wanted.count(index) > 0)
-      frames.push_back({at::rot90(to_image(*frame, name).pixels_HWC, turns, {0, 1}).contiguous()});
+    if (wanted.count(index) > 0) frames.push_back(upright_image(*frame, decoder.stream(), name));
   }
   if (frames.empty()) throw InputError(name, "", "holds no picture");
   return frames;

@@ -73,6 +73,45 @@ TEST(FolderSource, AFileIsNoFolder) {
   EXPECT_THAT(message_of<InputError>([] { folder_source(kTinyTar, "", both_roles()); }), HasSubstr("is not a folder"));
 }
 
+TEST(FolderSource, ALongerEndingIsAMemberOfItsOwn) {
+  const ScratchFolder scratch;
+  scratch.write("owl.png", grey_png(2, 2));
+  scratch.write("owl.txt", "An owl.\nfr.utf8=Un hibou.\nfr.utf8=Une chouette.\n");
+  scratch.write("owl_fr.txt", "hou");
+  MemberRequest request = both_roles();
+  request.roles["caption"].several = SeveralTexts::kFirst;
+  request.roles["french"] = request.roles["sound"] = caption_role();
+  request.roles["french"].prefix = "fr.utf8=";
+  request.roles["french"].several = SeveralTexts::kFirst;
+  request.roles["sound"].members = {"_fr.txt"};
+  const auto results = read_all(*folder_source(scratch.path(), "", request));
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].error, "");
+  EXPECT_EQ(caption_of(results[0].sample), "An owl.");
+  EXPECT_EQ(std::get<Text>(results[0].sample.roles.at("french")).utf8, "Un hibou.");
+  EXPECT_EQ(std::get<Text>(results[0].sample.roles.at("sound")).utf8, "hou");
+}
+
+TEST(FolderSource, SeveralCaptionsOfATableAreChosenOrEachASample) {
+  const ScratchFolder scratch;
+  scratch.write("one.png", grey_png(2, 2));
+  scratch.write("captions.tsv", "file\tcaption\tstyle\none.png\ta, b\toil\none.png\t\"c\"\toil\n");
+  const auto read = [&](SeveralTexts several) {
+    MemberRequest request = both_roles();
+    request.roles["caption"].several = several;
+    return read_all(*folder_source(scratch.path(), "", request));
+  };
+  EXPECT_THAT(read(SeveralTexts::kWhole).at(0).error, HasSubstr("one: caption: has 2 texts; the role's `several`"));
+  EXPECT_EQ(caption_of(read(SeveralTexts::kFirst).at(0).sample), "a, b");
+  const auto each = read(SeveralTexts::kEach);
+  ASSERT_EQ(each.size(), 2u);
+  EXPECT_EQ(each[0].sample.key, "one#1of2");
+  EXPECT_EQ(each[1].sample.key, "one#2of2");
+  EXPECT_EQ(caption_of(each[1].sample), "c");
+  EXPECT_EQ(each[1].sample.roles.size(), 2u);
+  EXPECT_EQ(each[1].sample.meta.at("style"), "oil");
+}
+
 std::string table_error(const std::string& name, const std::string& content) {
   const ScratchFolder scratch;
   const auto path = scratch.write(name, content);
@@ -84,11 +123,10 @@ TEST(Table, ErrorsNameTheLine) {
   EXPECT_THAT(table_error("a.csv", "name,caption\n"), HasSubstr("no column 'file'"));
   EXPECT_THAT(table_error("a.csv", "file,caption\na.png\n"), HasSubstr("row 1: has 1 cells, the header 2"));
   EXPECT_THAT(table_error("a.csv", "file,caption\na.png,\"open\n"), HasSubstr("never closed"));
-  EXPECT_THAT(table_error("a.csv", "file\na.png\na.png\n"), HasSubstr("'a.png' a second time"));
   EXPECT_THAT(table_error("a.csv", "file\n\xff\n"), HasSubstr("UTF-8"));
   EXPECT_THAT(table_error("a.jsonl", "{\"file\": \"a\"}\n{"), HasSubstr("line 2: is not a JSON object"));
   EXPECT_THAT(table_error("a.jsonl", "{\"caption\": \"a\"}"), HasSubstr("line 1: has no 'file'"));
-  EXPECT_THAT(table_error("a.xls", ""), HasSubstr(".csv or a .jsonl"));
+  EXPECT_THAT(table_error("a.xls", ""), HasSubstr(".csv, .tsv or .jsonl"));
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include "base/errors.h"
 #include "datasets/sources/open_source.h"
 #include "tests/datasets/small_data.h"
+#include "tests/support/message.h"
 #include "tests/support/scratch.h"
 
 namespace palimpsest {
@@ -53,6 +55,78 @@ TEST(LinesSource, BadLinesAreErrorsAndTheRestIsRead) {
   EXPECT_THAT(results[1].error, HasSubstr("UTF-8"));
   EXPECT_THAT(results[2].error, HasSubstr("more than 1 MB"));
   EXPECT_EQ(caption_of(results[3].sample), "also fine");
+}
+
+TEST(LinesSource, ParagraphsAndFortunesAreSamplesOfTheirOwn) {
+  const ScratchFolder scratch;
+  DataOptions data = lines_data(scratch.write("set.txt", "one\ntwo\n\n \nthree\n%\nfour\n"));
+  const auto captions = [&data](TextUnit unit) {
+    data.lines.sample = unit;
+    std::vector<std::string> texts;
+    for (const ReadResult& result : read_all(*open_source(data, "all")))
+      texts.push_back(result.sample.key + " " + caption_of(result.sample));
+    return texts;
+  };
+  EXPECT_THAT(captions(TextUnit::kParagraph), testing::ElementsAre("set:000001 one\ntwo", "set:000005 three\n%\nfour"));
+  EXPECT_THAT(captions(TextUnit::kFortune), testing::ElementsAre("set:000001 one\ntwo\n\n \nthree", "set:000007 four"));
+}
+
+TEST(LinesSource, PackedIsTheSameAndCutIsAnError) {
+  const ScratchFolder scratch;
+  std::string content;
+  for (int line = 0; line < 5000; ++line) content += "line " + std::to_string(line * 7919 % 5000) + "\n";
+  scratch.write("set.txt", content);
+  ASSERT_EQ(std::system(("gzip -k '" + (scratch / "set.txt").string() + "'").c_str()), 0);
+  const auto plain = read_all(*open_source(lines_data(scratch / "set.txt"), "all"));
+  const auto packed = read_all(*open_source(lines_data(scratch / "set.txt.gz"), "all"));
+  ASSERT_EQ(packed.size(), 5000u);
+  EXPECT_EQ(packed.back().sample.key, plain.back().sample.key);
+  EXPECT_EQ(caption_of(packed.back().sample), caption_of(plain.back().sample));
+  scratch.write("cut.txt.gz", scratch.read("set.txt.gz").substr(0, 5000));
+  auto source = open_source(lines_data(scratch / "cut.txt.gz"), "all");
+  EXPECT_THAT(message_of<InputError>([&] { read_all(*source); }), HasSubstr("cut.txt.gz: is cut or damaged"));
+}
+
+TEST(LinesSource, NestedFieldsAndListsOfTexts) {
+  const ScratchFolder scratch;
+  DataOptions data = lines_data(scratch.write(
+      "set.jsonl",
+      "{\"a\": {\"text\": [\"one\", \"two\", \"three\"]}}\n{\"a\": {\"text\": \"four\"}}\n{\"a.text\": \"five\"}\n"));
+  RoleOptions& caption = data.roles.at("caption");
+  caption.field = "a.text";
+  caption.several = SeveralTexts::kEach;
+  const auto all = read_all(*open_source(data, "all"));
+  ASSERT_EQ(all.size(), 5u);
+  EXPECT_EQ(all[2].sample.key, "set:000001#3of3");
+  EXPECT_EQ(caption_of(all[2].sample), "three");
+  EXPECT_EQ(caption_of(all[3].sample), "four");
+  EXPECT_EQ(caption_of(all[4].sample), "five");
+  // Going on anywhere gives the rest.
+  for (std::size_t begun = 0; begun < all.size(); ++begun) {
+    const auto rest = read_all(*open_source(data, "all", {}, {.done = static_cast<std::int64_t>(begun)}));
+    ASSERT_EQ(rest.size(), all.size() - begun);
+    EXPECT_EQ(rest.front().sample.key, all[begun].sample.key);
+  }
+  caption.several = SeveralTexts::kDraw;
+  const std::string drawn = caption_of(read_all(*open_source(data, "all")).front().sample);
+  EXPECT_THAT((std::vector<std::string>{"one", "two", "three"}), testing::Contains(drawn));
+}
+
+TEST(LinesSource, SeveralFilesByPattern) {
+  const ScratchFolder scratch;
+  for (const char* name : {"a-08.txt", "a-09.txt", "a-10.txt"}) scratch.write(name, std::string(name) + "\n");
+  const auto keys = [&](const std::string& pattern) {
+    std::vector<std::string> found;
+    for (const ReadResult& result : read_all(*open_source(lines_data(scratch / pattern), "all")))
+      found.push_back(result.sample.key);
+    return found;
+  };
+  EXPECT_THAT(keys("a-{09..08}.txt"), testing::ElementsAre("a-09:000001", "a-08:000001"));
+  EXPECT_THAT(keys("a-*.txt"), testing::ElementsAre("a-08:000001", "a-09:000001", "a-10:000001"));
+  EXPECT_THAT(keys("{a-10,a-0[8]}.txt"), testing::ElementsAre("a-10:000001", "a-08:000001"));
+  EXPECT_THAT(message_of<InputError>([&] { keys("a-{08..12}.txt"); }),
+              HasSubstr("a-11.txt: data.source: no such file"));
+  EXPECT_THAT(message_of<InputError>([&] { keys("b*.txt"); }), HasSubstr("b*.txt: data.source: no file is named so"));
 }
 
 TEST(LinesSource, TheBundledPhrasesAreNoHeldOutCaptions) {

@@ -33,13 +33,18 @@ TEST(SourceForm, TheCatalogueHasEachOnceWithItsOwnTable) {
 
 TEST(SourceForm, AutoGoesByFolderOrEnding) {
   const ScratchFolder scratch;
-  for (const char* name : {"a.tar", "a.tar.gz", "a.tgz", "a.txt", "a.jsonl"}) scratch.write(name, "");
+  for (const char* name : {"a.tar", "a.tar.gz", "a.tgz", "a.txt", "a.jsonl", "a.txt.gz", "t10k-images-idx3-ubyte.gz"})
+    scratch.write(name, "");
   const auto chosen = [&](const std::string& name) { return form_of(data_of("auto", (scratch / name).string())).name; };
   EXPECT_EQ(chosen("a.tar"), "tar");
   EXPECT_EQ(chosen("a.tar.gz"), "tar");
   EXPECT_EQ(chosen("a.tgz"), "tar");
   EXPECT_EQ(chosen("a.txt"), "lines");
   EXPECT_EQ(chosen("a.jsonl"), "lines");
+  EXPECT_EQ(chosen("a.txt.gz"), "lines");
+  EXPECT_EQ(chosen("t10k-images-idx3-ubyte.gz"), "idx");
+  EXPECT_EQ(chosen("a-{00..99}.tar"), "tar");
+  EXPECT_EQ(chosen("*.jsonl"), "lines");
   EXPECT_EQ(chosen(""), "folder");
 }
 
@@ -48,7 +53,7 @@ TEST(SourceForm, WhatNobodyClaimsMustBeNamed) {
   const std::string odd = scratch.write("set.odd", "").string();
   const std::string message = message_of<InputError>([&] { form_of(data_of("auto", odd)); });
   EXPECT_THAT(message, HasSubstr("data.form: no form claims " + odd));
-  EXPECT_THAT(message, HasSubstr("valid: auto, folder, lines, tar"));
+  EXPECT_THAT(message, HasSubstr("valid: auto, folder, lines, tar, "));
   EXPECT_EQ(form_of(data_of("tar", odd)).name, "tar");
 }
 

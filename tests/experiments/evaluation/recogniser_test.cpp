@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/child_process.h"
 #include "base/errors.h"
-#include "experiments/evaluation/child_process.h"
 #include "experiments/evaluation/ngrams.h"
 #include "modalities/media/audio.h"
 
