@@ -7,12 +7,14 @@ namespace palimpsest {
 PackedFile::PackedFile(const std::filesystem::path& path) : path_(path), archive_(new_archive()) {
   archive_read_support_format_raw(archive_.get());
   archive_entry* entry = nullptr;
-  int status = archive_read_open_filename(archive_.get(), path_.c_str(), kArchiveBlock);
-  if (status == ARCHIVE_OK) status = archive_read_next_header(archive_.get(), &entry);
+  if (archive_read_open_filename(archive_.get(), path_.c_str(), kArchiveBlock) != ARCHIVE_OK) refuse("cannot be read");
+  const int status = archive_read_next_header(archive_.get(), &entry);
   ended_ = status == ARCHIVE_EOF;  // an empty file
-  if (status != ARCHIVE_OK && !ended_) {
-    throw InputError(path_.string(), "", "cannot be read: " + archive_reason(*archive_));
-  }
+  if (status != ARCHIVE_OK && !ended_) refuse("is cut or damaged");
+}
+
+void PackedFile::refuse(const char* rule) const {
+  throw InputError(path_.string(), "", rule + (": " + archive_reason(*archive_)));
 }
 
 bool PackedFile::fill() {
@@ -22,9 +24,7 @@ bool PackedFile::fill() {
     la_int64_t offset = 0;
     const int status = archive_read_data_block(archive_.get(), &block, &size, &offset);
     ended_ = status == ARCHIVE_EOF;
-    if (status != ARCHIVE_OK && !ended_) {
-      throw InputError(path_.string(), "", "is cut or damaged: " + archive_reason(*archive_));
-    }
+    if (status != ARCHIVE_OK && !ended_) refuse("is cut or damaged");
     if (!ended_) left_ = {static_cast<const char*>(block), size};
   }
   return !left_.empty();

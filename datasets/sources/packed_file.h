@@ -26,6 +26,7 @@ class PackedFile {
 
  private:
   bool fill();  // the next block; false at the end
+  [[noreturn]] void refuse(const char* rule) const;
 
   std::filesystem::path path_;
   ArchiveHandle archive_;

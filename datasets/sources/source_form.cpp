@@ -24,7 +24,7 @@ std::vector<std::string> form_names() {
 }  // namespace
 
 const std::vector<SourceForm>& source_forms() {
-  static const std::vector<SourceForm> forms{folder_form(), lines_form(),   tar_form(),   idx_form(),    hdf5_form(),
+  static const std::vector<SourceForm> forms{folder_form(),  lines_form(), tar_form(),    idx_form(),    hdf5_form(),
                                              wordnet_form(), video_form(), scenes_form(), puzzles_form()};
   return forms;
 }

@@ -146,7 +146,8 @@ std::string identity_of_films(const DataOptions& data) {
 
 std::unique_ptr<Source> video_source(std::unique_ptr<MemberReader> films, const VideoOptions& options,
                                      std::map<std::string, RoleOptions> roles) {
-  return member_source(std::make_unique<ClipsReader>(std::move(films), options, wanted_rate(roles)), std::move(roles));
+  auto clips = std::make_unique<ClipsReader>(std::move(films), options, wanted_rate(roles));
+  return member_source(std::move(clips), std::move(roles));
 }
 
 SourceForm video_form() {

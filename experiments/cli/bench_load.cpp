@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "backbone/diffusion/diffusion.h"
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/recipe.h"
@@ -21,7 +22,6 @@
 #include "experiments/cli/bench_peer.h"
 #include "experiments/cli/bench_task.h"
 #include "experiments/cli/measure.h"
-#include "experiments/evaluation/child_process.h"
 #include "experiments/training/trainer.h"
 #include "modalities/canvas/packing.h"
 #include "tokenizers/tokenizer.h"

@@ -187,9 +187,9 @@ TEST(TarSource, WhatVanishesWhileItIsReadIsAnErrorThatNamesIt) {
   EXPECT_THAT(message_of<InputError>([&] { source->next(); }), HasSubstr("two.tar: is not a whole tar"));
 }
 
-TEST(TarSource, NulAndDevicesAndHardLinksAreErrors) {
+TEST(TarSource, DevicesAndHardLinksAreErrors) {
   const ScratchFolder scratch;
-  write_tar(scratch / "set.tar", {{"a.txt", "one", ""}, {"b.txt", "two", ""}, {"c.txt", "three", ""}});
+  write_tar(scratch / "set.tar", {{"a.txt", "", ""}, {"b.txt", "", ""}, {"c.txt", "three", ""}});
   std::string bytes = scratch.read("set.tar");
   const auto forge = [&bytes](std::size_t header, char type) {  // a ustar header is 512 bytes; its type stands at 156
     bytes[header + 156] = type;
@@ -199,15 +199,13 @@ TEST(TarSource, NulAndDevicesAndHardLinksAreErrors) {
     }
     std::snprintf(&bytes[header + 148], 7, "%06o", static_cast<unsigned>(sum) & 077777u);
   };
-  forge(0, '3');     // a device
-  forge(1024, '1');  // a hard link
+  forge(0, '3');    // a device
+  forge(512, '1');  // a hard link
   scratch.write("forged.tar", bytes);
-  const auto results = read_all(*tar_source({scratch / "forged.tar"}, {DamagedFile::kSkip}, captions()));
-  ASSERT_GE(results.size(), 2u);
-  EXPECT_THAT(results[0].error, HasSubstr("link or a device"));
-  for (const ReadResult& result : results) {
-    EXPECT_TRUE(result.sample.key != "b" || result.error.find("link or a device") != std::string::npos);
-  }
+  const auto results = read_all(*tar_source({scratch / "forged.tar"}, {}, captions()));
+  ASSERT_EQ(results.size(), 3u);
+  for (const std::size_t bad : {0, 1}) EXPECT_THAT(results[bad].error, HasSubstr("link or a device"));
+  EXPECT_EQ(caption_of(results[2].sample), "three");
 }
 
 TEST(TarSource, AHugeMemberThatPacksWellIsAnErrorAndNeverInMemory) {
