@@ -105,7 +105,7 @@ TEST(Filters, RecipesThatCannotWorkAreRefusedByTheKey) {
     return message_of<InputError>([&] { read_options<FilterOptions>(toml::parse(text), "x.toml", "filters.short"); });
   };
   EXPECT_THAT(refusal("role = 'caption'\nmeasure = 'word'\nmin = 2"),
-              HasSubstr("x.toml: filters.short: measure: unknown value 'word'; did you mean 'words'?"));
+              HasSubstr("x.toml: filters.short.measure: unknown value 'word'; did you mean 'words'?"));
   EXPECT_THAT(refusal("role = 'caption'\nmeasure = 'words'"), HasSubstr("min or max is needed"));
   EXPECT_THAT(refusal("role = 'caption'\nmeasure = 'words'\nmin = 3\nmax = 2"), HasSubstr("must not be above max"));
   EXPECT_THAT(refusal("role = 'caption'\nmeasure = 'words'\nmin = 3\nof = 'x'"),
