@@ -57,7 +57,7 @@ TEST_F(ExactScores, OfScenes) {
   ASSERT_EQ(rows.size(), 6u * 3u * 2u);  // queries, rows of each, splits that were not trained on
   const MetricRow& picture = rows.at("scene: caption to picture: all right on unseen-combination");
   EXPECT_EQ(picture.samples, 32);
-  EXPECT_LT(*picture.chance, 0.2);
+  EXPECT_NEAR(*picture.chance, 0.25, 0.1);  // two pairs of two sizes are all that this split can have
   EXPECT_LT(picture.value, 0.5);
   // A caption needs no reconstruction: bytes are exact.
   EXPECT_EQ(rows.at("scene: picture to caption: the tokenizer's reconstruction, all right on unseen-scene").value, 1.0);
