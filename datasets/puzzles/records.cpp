@@ -18,7 +18,7 @@ enum class FieldKind { kNumber, kChoice, kList, kLink, kSum };
 struct Field {
   std::string name;
   FieldKind kind = FieldKind::kNumber;
-  std::int64_t low = 0, high = 0;  // of a number; low: length of a list
+  std::int64_t low = 0, high = 0;    // of a number; low: length of a list
   std::vector<std::string> words{};  // of a choice or list; the fields that a link or sum names
 };
 using Schema = std::vector<Field>;
