@@ -109,11 +109,11 @@ class IdxReader : public MemberReader {
   }
 
   Image image_of(const std::string& picture) const {
-    std::vector<std::int64_t> shape = pictures_.shape();
-    if (shape.size() == 2) shape.push_back(1);
+    const std::vector<std::int64_t> shape = pictures_.shape();
     at::Tensor pixels_HWC = at::empty(shape, at::kByte);
     std::memcpy(pixels_HWC.mutable_data_ptr(), picture.data(), picture.size());
-    return {pixels_HWC.expand({shape[0], shape[1], 3}).contiguous()};
+    if (shape.size() == 2) pixels_HWC = pixels_HWC.unsqueeze(-1);
+    return {pixels_HWC.expand({shape.at(0), shape.at(1), 3}).contiguous()};
   }
 
   std::filesystem::path path_;

@@ -24,11 +24,6 @@ std::size_t wording_mark(const std::string& key) {
   return digits(mark + 1, of) && digits(of + 2, key.size()) ? mark : std::string::npos;
 }
 
-bool is_last_wording(const std::string& key, std::size_t mark) {
-  const std::size_t of = key.find("of", mark);
-  return key.substr(mark + 1, of - mark - 1) == key.substr(of + 2);
-}
-
 }  // namespace
 
 std::vector<std::string_view> wordings_of(std::string_view text, const RoleOptions& role) {
