@@ -46,18 +46,21 @@ RoleOptions role_of(const std::string& kind, std::vector<std::string> members) {
 }
 
 void drain(Source& source) {
-  for (int samples = 0; samples < 1000 && source.next(); ++samples) {
+  for (int samples = 0; samples < 1000; ++samples) {
+    auto result = source.next();
+    if (!result) return;
+    finish(*result);
   }
 }
 
 void fuzz_tar(std::string_view bytes) {
   const MemberRequest request{{{"caption", role_of("text", {"txt", "json"})}}, {}};
-  drain(*tar_source(as_file("fuzz.tar", bytes), request));
+  drain(*tar_source({as_file("fuzz.tar", bytes)}, TarOptions{}, request));
 }
 
 void fuzz_lines(std::string_view bytes) {
   const MemberRequest request{{{"caption", role_of("text", {"txt"})}}, {}};
-  drain(*lines_source(as_file("fuzz.txt", bytes), request));
+  drain(*lines_source({as_file("fuzz.txt", bytes)}, LinesOptions{}, request));
 }
 
 void fuzz_jsonl(std::string_view bytes) { read_table(as_file("fuzz.jsonl", bytes)); }
