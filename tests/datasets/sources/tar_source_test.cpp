@@ -182,7 +182,9 @@ TEST(TarSource, WhatVanishesWhileItIsReadIsAnErrorThatNamesIt) {
   write_tar(scratch / "one.tar", {{"a.txt", "one", ""}});
   write_tar(scratch / "two.tar", {{"b.txt", "two", ""}});
   auto source = tar_source({scratch / "one.tar", scratch / "two.tar"}, {}, captions());
-  EXPECT_EQ(caption_of(source->next()->sample), "one");
+  auto first = source->next();
+  finish(*first);
+  EXPECT_EQ(caption_of(first->sample), "one");
   std::filesystem::remove(scratch / "two.tar");
   EXPECT_THAT(message_of<InputError>([&] { source->next(); }), HasSubstr("two.tar: is not a whole tar"));
 }
