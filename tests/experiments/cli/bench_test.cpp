@@ -203,8 +203,9 @@ TEST_F(BenchCommand, SetsEachKernelBesideItsTwin) {
       scratch, "bench kernels --preset tiny --batch 1 --repeats 1 --documents 3 --threads 1 --dtype fp32 --json",
       kTree);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
   std::set<std::string> names;
-  for (const Facts& row : Facts::parse(outcome.out).at("kernels")) {
+  for (const Facts& row : facts.at("kernels")) {
     names.insert(row.at("kernel").get<std::string>());
     EXPECT_GT(row.at("fused_ms").get<double>(), 0);
     EXPECT_GT(row.at("ratio").get<double>(), 0);
