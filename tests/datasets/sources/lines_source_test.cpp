@@ -83,8 +83,7 @@ TEST(LinesSource, PackedIsTheSameAndCutIsAnError) {
   EXPECT_EQ(packed.back().sample.key, plain.back().sample.key);
   EXPECT_EQ(caption_of(packed.back().sample), caption_of(plain.back().sample));
   scratch.write("cut.txt.gz", scratch.read("set.txt.gz").substr(0, 5000));
-  auto source = open_source(lines_data(scratch / "cut.txt.gz"), "all");
-  EXPECT_THAT(message_of<InputError>([&] { read_all(*source); }),
+  EXPECT_THAT(message_of<InputError>([&] { read_all(*open_source(lines_data(scratch / "cut.txt.gz"), "all")); }),
               testing::AllOf(HasSubstr("cut.txt.gz: "), HasSubstr("truncated gzip input")));
 }
 
