@@ -24,17 +24,10 @@ std::string text_of(const toml::node& node) {
   return out.str();
 }
 
-// Dotted key -> value of every leaf.
-std::map<std::string, std::string> leaves_of(const toml::table& table, const std::string& prefix = "") {
+// Dotted key -> text of its value.
+std::map<std::string, std::string> leaves_of(const toml::table& table) {
   std::map<std::string, std::string> leaves;
-  for (const auto& [name, node] : table) {
-    const std::string key = prefix + std::string(name.str());
-    if (node.is_table()) {
-      leaves.merge(leaves_of(*node.as_table(), key + "."));
-    } else {
-      leaves[key] = text_of(node);
-    }
-  }
+  for (const auto& [key, node] : recipe_values(table)) leaves[key] = text_of(*node);
   return leaves;
 }
 
