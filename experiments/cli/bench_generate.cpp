@@ -7,9 +7,9 @@
 #include "experiments/cli/commands.h"
 #include "experiments/cli/measure.h"
 #include "modalities/media/text.h"
+#include "pipelines/best_of.h"
 #include "pipelines/model.h"
 #include "pipelines/queries/query.h"
-#include "pipelines/sampling/sampler.h"
 
 namespace palimpsest {
 
@@ -41,7 +41,7 @@ Query picture_query(const BenchGenerateOptions& options, const Model& model) {
   return query;
 }
 
-double generation_seconds(const Model& model, const Sampler& sampler, const Query& query,
+double generation_seconds(const Model& model, const BestOfSampler& sampler, const Query& query,
                           const BenchGenerateOptions& options) {
   const Stopwatch watch;
   const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
@@ -61,7 +61,7 @@ void run_bench_generate(const BenchGenerateOptions& options) {
   auto chosen = recipe_options<SamplerOptions>(model.recipe, "sampler");
   chosen.steps = options.steps;
   const Query query = picture_query(options, model);
-  const Sampler sampler(model.diffusion_model(), chosen);
+  const BestOfSampler sampler(model.diffusion_model(), chosen);
   std::vector<double> seconds, rates;
   for (std::int64_t repeat = 0; repeat < options.repeats; ++repeat) {
     seconds.push_back(generation_seconds(model, sampler, query, options));
@@ -72,6 +72,7 @@ void run_bench_generate(const BenchGenerateOptions& options) {
               {"count", options.count},
               {"steps", chosen.steps},
               {"guidance", query.given.empty() ? 1.0 : chosen.guidance},
+              {"candidates", sampler.candidates(query_canvas(model.schema, model.tokenizers, {query}))},
               {"dtype", compute_name(model.machine.dtype)},
               {"threads", at::get_num_threads()},
               {"repeats", options.repeats},

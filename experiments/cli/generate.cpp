@@ -11,9 +11,9 @@
 #include "modalities/media/files.h"
 #include "modalities/media/image.h"
 #include "modalities/media/text.h"
+#include "pipelines/best_of.h"
 #include "pipelines/film.h"
 #include "pipelines/model.h"
-#include "pipelines/sampling/sampler.h"
 
 namespace palimpsest {
 
@@ -95,12 +95,17 @@ Query make_query(const GenerateOptions& options, const Model& model) {
   return query;
 }
 
-void check_guidance(const CLI::App& command, const SamplerOptions& sampler, const Query& query) {
+// What needs something to follow, where it was asked for by name.
+void check_given(const CLI::App& command, const SamplerOptions& sampler, const Query& query) {
   bool guides = false;
   for (const auto& [role, media] : query.given) guides = guides || !query.holes.count(role);
   const double weight = inner_guidance(sampler.guidance, sampler.guiding.convention);
   if (command.count("--guidance") > 0 && weight != 1.0 && !guides) {
     throw InputError("", "--guidance", "needs a role that is given whole; with nothing to follow only 1 has a meaning");
+  }
+  if (command.count("--best-of") > 0 && sampler.best_of > 1 && !guides) {
+    throw InputError("", "--best-of",
+                     "needs a role that is given whole; candidates are told apart by what they tell of it");
   }
 }
 
@@ -162,7 +167,8 @@ SampleResult replayed(const std::string& file, const TokenCanvas& start) {
   return result;
 }
 
-nlohmann::json report(const SamplerOptions& sampler, const std::vector<Written>& written, double seconds) {
+nlohmann::json report(const SamplerOptions& sampler, std::int64_t candidates, const std::vector<Written>& written,
+                      double seconds) {
   nlohmann::json files = nlohmann::json::array();
   for (const Written& file : written)
     files.push_back({{"role", file.role}, {"sample", file.sample}, {"path", file.path}});
@@ -171,10 +177,11 @@ nlohmann::json report(const SamplerOptions& sampler, const std::vector<Written>&
           {"unmask", enum_name(sampler.unmask)},
           {"remask", enum_name(sampler.remask.kind)},
           {"steps", sampler.steps},
-          {"guidance", sampler.guidance}};
+          {"guidance", sampler.guidance},
+          {"candidates", candidates}};
 }
 
-SampleResult sample(const Sampler& sampler, const TokenCanvas& start, const GenerateOptions& options) {
+SampleResult sample(const BestOfSampler& sampler, const TokenCanvas& start, const GenerateOptions& options) {
   Progress progress("generate", sampler.run_steps(start), "steps");
   const auto keys = sample_keys(static_cast<std::uint64_t>(options.machine.seed), 0, options.count);
   SampleResult result = sampler.run(start, keys, [&](std::int64_t done) {
@@ -185,10 +192,12 @@ SampleResult sample(const Sampler& sampler, const TokenCanvas& start, const Gene
   return result;
 }
 
-void announce(const GenerateOptions& options, const SamplerOptions& sampler, const Query& query) {
+void announce(const GenerateOptions& options, const SamplerOptions& sampler, std::int64_t candidates,
+              const Query& query) {
   std::cerr << (options.dry_run ? "would make " : "making ") << options.count << " of";
   for (const std::string& role : made_roles(query)) std::cerr << " " << role;
   std::cerr << " in " << sampler.steps << " steps";
+  if (candidates > options.count) std::cerr << ", the best of " << candidates << " candidates";
   if (!options.out.empty()) std::cerr << " under " << options.out;
   std::cerr << "\n";
 }
@@ -201,14 +210,14 @@ void run_generate(const CLI::App& command, const GenerateOptions& options) {
   const Model model = load_model(options.checkpoint, options.machine);
   const SamplerOptions chosen = resolve_sampler(command, options, model);
   const Query query = make_query(options, model);
-  check_guidance(command, chosen, query);
+  check_given(command, chosen, query);
   const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
   const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
-  const Sampler sampler(model.diffusion_model(), chosen);
+  const BestOfSampler sampler(model.diffusion_model(), chosen);
   sampler.check(start);
   std::optional<SampleResult> earlier;
   if (!options.replay.empty()) earlier = replayed(options.replay, start);
-  announce(options, chosen, query);
+  announce(options, chosen, sampler.candidates(start), query);
   if (options.dry_run) return;
   prepare_out(options.out);
   const auto begin = std::chrono::steady_clock::now();
@@ -219,7 +228,7 @@ void run_generate(const CLI::App& command, const GenerateOptions& options) {
   if (options.trace)
     save_trace(options.out, {model.schema, model.tokenizers, result.canvas, result.trace}, made_roles(query));
   if (options.json) {
-    std::cout << report(chosen, written, seconds.count()).dump(2) << "\n";
+    std::cout << report(chosen, sampler.candidates(start), written, seconds.count()).dump(2) << "\n";
   } else {
     for (const Written& file : written) std::cout << file.path << "\n";
   }

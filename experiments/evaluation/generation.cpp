@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "modalities/media/image.h"
+#include "pipelines/best_of.h"
 
 namespace palimpsest {
 
@@ -33,7 +34,7 @@ Made generate(const Model& model, const std::vector<CodedQuery>& queries, const 
   const TokenCanvas start = query_canvas(model.schema, queries);
   const std::vector<RandomKey> keys = sample_keys(seed, 0, static_cast<std::int64_t>(queries.size()));
   SampleResult result =
-      Sampler(model.diffusion_model(), options).run(start, keys, [](std::int64_t) { stop_if_interrupted(); });
+      BestOfSampler(model.diffusion_model(), options).run(start, keys, [](std::int64_t) { stop_if_interrupted(); });
   Made made{read_media(model.schema, model.tokenizers, result.canvas, queries.front().wanted), result.canvas,
             std::move(result.trace)};
   return made;

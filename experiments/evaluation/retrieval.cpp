@@ -60,28 +60,16 @@ std::vector<bool> diagonal_picked(const at::Tensor& scores_NN) {
   return std::vector<bool>(first, first + hits_N.numel());
 }
 
-std::vector<bool> captions_picked(const at::Tensor& scores_NN) {
-  const at::Tensor log_p_NN = scores_NN.to(at::kDouble);
-  const std::int64_t n = log_p_NN.size(0);
-  TORCH_CHECK(n > 2, "captions_picked: a prior needs at least three items, got ", n);
-  // Prior of caption j for query i: the column's sum without rows i and j, over how many are left.
-  const at::Tensor own_1N = log_p_NN.diagonal().unsqueeze(0), eye_NN = at::eye(n, log_p_NN.options());
-  const at::Tensor others_NN = log_p_NN.sum(0, true) - own_1N - log_p_NN * (1 - eye_NN);
-  const at::Tensor prior_NN = others_NN / (n - 2 + eye_NN);
-  return diagonal_picked(log_p_NN - prior_NN);
-}
-
-std::vector<bool> items_picked(const at::Tensor& scores_NN) { return diagonal_picked(scores_NN.t()); }
-
 RetrievalHits retrieve(const std::vector<QueryBlock>& blocks, const BlockScorer& scorer) {
   RetrievalHits hits;
   const auto append = [](std::vector<bool>& all, const std::vector<bool>& more) {
     all.insert(all.end(), more.begin(), more.end());
   };
   for (const QueryBlock& block : blocks) {
-    const at::Tensor scores_NN = scorer(block);
-    append(hits.captions, captions_picked(scores_NN));
-    append(hits.items, items_picked(scores_NN));
+    const ScoreMatrix scores = scorer(block);
+    append(hits.captions, diagonal_picked(scores.pointwise_information_QC()));
+    append(hits.captions_by_own_prior, diagonal_picked(scores.pointwise_information_QC(/*hidden_prior=*/true)));
+    append(hits.items, diagonal_picked(scores.log_prob_QC.t()));
   }
   return hits;
 }

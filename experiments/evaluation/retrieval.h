@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "pipelines/scoring.h"
 
 namespace palimpsest {
 
@@ -24,23 +25,19 @@ using QueryBlock = std::vector<std::int64_t>;
 std::vector<QueryBlock> draw_blocks(const std::vector<std::string>& concepts, std::int64_t count, RandomKey key,
                                     const std::string& name);
 
-// scores_NN[i][j] = log p(caption j | item i) of one block. Which caption item i picks: the ranking is by
-// log p(T|I) - log p(T), where log p(T_j) is the mean over the block's other items (neither i nor j, so that the
-// answer's place cannot leak into it).
-std::vector<bool> captions_picked(const at::Tensor& scores_NN);
-
-// Which item caption j picks: by log p(T_j | I_i) over i, as it is.
-std::vector<bool> items_picked(const at::Tensor& scores_NN);
-
 // Is the largest entry of each row on the diagonal? A tie is a miss.
 std::vector<bool> diagonal_picked(const at::Tensor& scores_NN);
 
-// Queries' hits over all blocks, given a way to score one block.
+// Queries' hits over all blocks, items being pictures or speech.
 struct RetrievalHits {
-  std::vector<bool> captions;  // the caption picked for an item
-  std::vector<bool> items;     // the item picked for a caption
+  // The caption picked for an item, by log p(T|I) - log p(T), where p(T) is the mean of p(T|I) over the block's items:
+  // the matrix is its own prior.
+  std::vector<bool> captions;
+  std::vector<bool> captions_by_own_prior;  // the same where p(T) is what the model says when it sees no item
+  std::vector<bool> items;                  // the item picked for a caption, by log p(T|I) over I
 };
-using BlockScorer = std::function<at::Tensor(const QueryBlock&)>;  // -> scores_NN
+// Of a block the items' scores as queries, their captions being candidates.
+using BlockScorer = std::function<ScoreMatrix(const QueryBlock&)>;
 RetrievalHits retrieve(const std::vector<QueryBlock>& blocks, const BlockScorer& scorer);
 
 }  // namespace palimpsest

@@ -34,8 +34,7 @@ std::vector<MetricRow> caption_retrieval(const EvaluationContext& context, const
   const DiffusionModel model = context.model.diffusion_model();
   const RetrievalHits ours = retrieve(blocks, [&](const QueryBlock& block) {
     return score_matrix(model, contents_of(split, block, item), contents_of(split, block, caption),
-                        scoring_options(context))
-        .log_prob_QC;
+                        scoring_options(context));
   });
   RetrievalHits copied;
   for (const QueryBlock& block : blocks) {
@@ -44,15 +43,19 @@ std::vector<MetricRow> caption_retrieval(const EvaluationContext& context, const
     copied.captions.insert(copied.captions.end(), captions.begin(), captions.end());
     copied.items.insert(copied.items.end(), items.begin(), items.end());
   }
+  const std::string rule = "top 1 of 32 by log p(caption|" + item + ") - log p(caption), ";
   MetricRow captions = rate_row("caption for " + noun, split_name, ours.captions);
   captions.baseline = rate_of(copied.captions);
-  captions.note = "top 1 of 32 by log p(caption|" + item +
-                  ") - log p(caption); baseline: the caption of the nearest training " + item;
+  captions.note = rule + "p(caption) the mean over the 32; baseline: the caption of the nearest training " + item;
+  MetricRow by_own_prior =
+      rate_row("caption for " + noun + ", by its own prior", split_name, ours.captions_by_own_prior);
+  by_own_prior.baseline = captions.baseline;
+  by_own_prior.note = rule + "p(caption) as the model has it without " + noun;
   MetricRow items = rate_row(noun + " for a caption", split_name, ours.items);
   items.baseline = rate_of(copied.items);
   items.note = "top 1 of 32 by log p(caption|" + item + "); baseline: the " + item + " of the nearest training caption";
-  captions.chance = items.chance = kRetrievalChance;
-  return {captions, items};
+  captions.chance = by_own_prior.chance = items.chance = kRetrievalChance;
+  return {captions, by_own_prior, items};
 }
 
 // Cross-entropy in bits of a split's ids of one role under the training ids' frequencies (add-one smoothed).

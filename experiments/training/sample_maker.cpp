@@ -2,8 +2,8 @@
 
 #include <c10/core/GradMode.h>
 
+#include "pipelines/best_of.h"
 #include "pipelines/queries/query.h"
-#include "pipelines/sampling/sampler.h"
 
 namespace palimpsest {
 
@@ -33,7 +33,7 @@ SampleMaker::SampleMaker(const Recipe& recipe, const TableMeaning& meaning, std:
 
 std::vector<TaskSamples> SampleMaker::make(const DiffusionModel& model, std::int64_t count) const {
   const c10::NoGradGuard no_grad;
-  const Sampler sampler(model, sampler_);
+  const BestOfSampler sampler(model, sampler_);
   std::vector<TaskSamples> all;
   for (const RoleTask& task : tasks_) {
     std::vector<CodedQuery> queries;

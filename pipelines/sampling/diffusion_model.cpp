@@ -17,25 +17,30 @@ at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, cons
   return model.denoiser->logits_MV(noisy, rows).narrow(0, 0, rows_M.numel());
 }
 
-TokenCanvas pad_rows(const TokenCanvas& canvas, std::int64_t padded) {
-  const std::int64_t rows = canvas.rows();
-  if (rows == padded) return canvas;
-  TORCH_CHECK(rows > 0 && rows < padded, "pad_rows: needs 1 to ", padded, " rows, got ", rows);
-  const at::Tensor index = at::cat({at::arange(rows, at::kLong), at::zeros({padded - rows}, at::kLong)});
+TokenCanvas pick_rows(const TokenCanvas& canvas, const at::Tensor& index_N) {
   TokenCanvas result = canvas;
   for (at::Tensor TokenCanvas::*field : {&TokenCanvas::tokens_BL, &TokenCanvas::frozen_BL, &TokenCanvas::visible_BL,
                                          &TokenCanvas::document_BL, &TokenCanvas::role_BL, &TokenCanvas::modality_BL,
                                          &TokenCanvas::legal_class_BL, &TokenCanvas::coordinates_BLA}) {
-    result.*field = (canvas.*field).index_select(0, index);
+    result.*field = (canvas.*field).index_select(0, index_N);
   }
-  for (std::int64_t row = rows; row < padded; ++row) {
-    for (Span span : canvas.spans) {
-      if (span.row != 0) continue;
+  std::vector<std::vector<Span>> spans_of(static_cast<std::size_t>(canvas.rows()));
+  for (const Span& span : canvas.spans) spans_of[static_cast<std::size_t>(span.row)].push_back(span);
+  result.spans.clear();
+  for (std::int64_t row = 0; row < index_N.numel(); ++row) {
+    for (Span span : spans_of[static_cast<std::size_t>(index_N[row].item<std::int64_t>())]) {
       span.row = row;
       result.spans.push_back(span);
     }
   }
   return result;
+}
+
+TokenCanvas pad_rows(const TokenCanvas& canvas, std::int64_t padded) {
+  const std::int64_t rows = canvas.rows();
+  if (rows == padded) return canvas;
+  TORCH_CHECK(rows > 0 && rows < padded, "pad_rows: needs 1 to ", padded, " rows, got ", rows);
+  return pick_rows(canvas, at::cat({at::arange(rows, at::kLong), at::zeros({padded - rows}, at::kLong)}));
 }
 
 }  // namespace palimpsest

@@ -30,6 +30,9 @@ at::Tensor padded_rows(const at::Tensor& rows_M);
 // gradient.
 at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M);
 
+// The rows that index_N names, in its order; a row may be named several times.
+TokenCanvas pick_rows(const TokenCanvas& canvas, const at::Tensor& index_N);
+
 // The canvas with `padded` rows, the missing ones copies of the first.
 TokenCanvas pad_rows(const TokenCanvas& canvas, std::int64_t padded);
 

@@ -65,12 +65,15 @@ void SamplerOptions::validate() const {
   require(is_share(threshold), "threshold", "must be a probability from 0 to 1");
   require(entropy_bound >= 0, "entropy_bound", "must be 0 or more");
   validate_draw({temperature, top_k, top_p, min_p, repetition_penalty}, "");
+  require(best_of >= 1, "best_of", "must be 1 (no choice) or more");
+  require(best_of_draws >= 1, "best_of_draws", "must be at least 1");
   validate_remask(remask, unmask);  // of the roles that are not named below
   validate_joint(joint);
   for (const auto& [name, role] : roles) {
     validate_draw(draw(name), "roles." + name + ".");
     validate_remask(remask, unmask_of(name));
     require(std::isfinite(role.guidance), "roles." + name + ".guidance", "must be a number");
+    require(best_of_for(name) >= 1, "roles." + name + ".best_of", "must be 1 (no choice) or more");
   }
 }
 
@@ -101,6 +104,11 @@ double SamplerOptions::guidance_of(const std::string& role) const {
 std::int64_t SamplerOptions::block_of(const std::string& role) const {
   const auto found = roles.find(role);
   return found != roles.end() && found->second.block >= 0 ? found->second.block : joint.block;
+}
+
+std::int64_t SamplerOptions::best_of_for(const std::string& role) const {
+  const auto found = roles.find(role);
+  return found != roles.end() && found->second.best_of >= 0 ? found->second.best_of : best_of;
 }
 
 }  // namespace palimpsest

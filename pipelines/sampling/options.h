@@ -81,6 +81,7 @@ struct RoleSamplerOptions {
   double repetition_penalty = -1;
   double guidance = -1;
   std::int64_t block = -1;
+  std::int64_t best_of = -1;
   std::vector<std::int64_t> allow;   // tokenizer-local ids; empty: all
   std::vector<std::int64_t> forbid;  // taken from those
 
@@ -94,6 +95,7 @@ struct RoleSamplerOptions {
     visitor("repetition_penalty", self.repetition_penalty, "power on written ids; negative: as in [sampler]");
     visitor("guidance", self.guidance, "weight of this role where it is given; negative: as in [sampler]");
     visitor("block", self.block, "positions of a block, written before the next; 0: one block; negative: as above");
+    visitor("best_of", self.best_of, "candidates where it is made, one is kept; negative: as in [sampler]");
     visitor("allow", self.allow, "the only ids that may be written, as the tokenizer counts them; empty: all");
     visitor("forbid", self.forbid, "ids that may not be written");
   }
@@ -149,6 +151,8 @@ struct SamplerOptions {
   double top_p = 1.0;
   double min_p = 0.0;
   double repetition_penalty = 1.0;
+  std::int64_t best_of = 1;        // candidates a sample, of which the one is kept that tells most of what was given
+  std::int64_t best_of_draws = 8;  // Monte Carlo draws of the bound by which they are told apart
   RemaskOptions remask;
   GuidanceOptions guiding;
   JointOptions joint;
@@ -168,6 +172,8 @@ struct SamplerOptions {
     visitor("top_p", self.top_p, "draw among the likeliest with this total probability");
     visitor("min_p", self.min_p, "draw among ids at least this likely, as a share of the likeliest");
     visitor("repetition_penalty", self.repetition_penalty, "power on ids that the role holds already; 1: none");
+    visitor("best_of", self.best_of, "candidates a sample; kept is the one that what was given is likeliest after");
+    visitor("best_of_draws", self.best_of_draws, "draws of the bound by which candidates are told apart");
     visit_remask(self, visitor);
     visit_guidance(self, visitor);
     visit_joint(self, visitor);
@@ -180,6 +186,7 @@ struct SamplerOptions {
   DrawOptions draw(const std::string& role) const;
   double guidance_of(const std::string& role) const;  // in u + w(c - u), whatever the convention
   std::int64_t block_of(const std::string& role) const;
+  std::int64_t best_of_for(const std::string& role) const;  // where the role is made
 
  private:
   template <class Self, class Visitor>
