@@ -93,6 +93,20 @@ TEST_F(Generate, ReachesThePoliciesByFlagsAndKeys) {
   }
 }
 
+TEST_F(Generate, KeepsTheBestOfSeveralWhereSomethingIsGiven) {
+  const std::string query = "--given caption=red --want picture --count 2 --json --trace ";
+  const CommandOutcome best = generate(scratch, query + "--best-of 3 --out best");
+  ASSERT_EQ(best.code, 0) << best.err;
+  EXPECT_THAT(best.err, HasSubstr("the best of 6 candidates"));
+  EXPECT_EQ(nlohmann::json::parse(best.out).at("files").size(), 2u);
+  EXPECT_EQ(nlohmann::json::parse(best.out).at("candidates"), 6);
+  ASSERT_EQ(generate(scratch, query + "--replay best/trace.json --out again").code, 0);
+  EXPECT_EQ(scratch.read("best/picture-001.png"), scratch.read("again/picture-001.png"));
+  expect_refused("--want picture --best-of 3 --out out", "--best-of: needs a role that is given whole");
+  expect_refused("--want picture --best-of 0 --out out", "best_of: must be 1");
+  expect_refused("--want picture sampler.roles.picture.best_of=0 --out out", "roles.picture.best_of: must be 1");
+}
+
 TEST_F(Generate, FillsAHoleAndReadsFiles) {
   scratch.write("words.txt", "a dog\n");
   const CommandOutcome outcome =
