@@ -15,6 +15,10 @@ at::Tensor Denoiser::logits_MR(const at::Tensor& features_MD, const std::vector<
   return select_ranges(features_MD, ranges, 1);
 }
 
+LogitsHead Denoiser::head(const std::vector<IdRange>& ranges) {
+  return [this, ranges](const at::Tensor& features_MD) { return logits_MR(features_MD, ranges); };
+}
+
 at::Tensor Denoiser::head_RD(const std::vector<IdRange>&) { return {}; }
 
 at::Tensor Denoiser::logits_BLV(const NoisyCanvas& noisy) {

@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <vector>
 
 #include "modalities/canvas/canvas.h"
@@ -21,6 +22,9 @@ struct NoisyCanvas {
   NoisyCanvas to(c10::Device device) const;
 };
 
+// Logits [M,R] over some ids from features [M,D].
+using LogitsHead = std::function<at::Tensor(const at::Tensor& features_MD)>;
+
 class Denoiser {
  public:
   virtual ~Denoiser() = default;
@@ -33,6 +37,9 @@ class Denoiser {
   // at rows_M, and their logits over some id ranges laid side by side. Without an override the features are the logits.
   virtual at::Tensor features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M);
   virtual at::Tensor logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges);
+
+  // logits_MR with the ranges said once, for many calls with few rows each. It lives no longer than the denoiser.
+  virtual LogitsHead head(const std::vector<IdRange>& ranges);
 
   // The float32 matrix [R,D] that logits_MR multiplies features by, so that a loss need not hold the logits. Undefined
   // where logits are made otherwise.

@@ -26,10 +26,4 @@ at::Tensor legal_log_prob_M(const at::Tensor& logits_MV, const at::Tensor& targe
 at::Tensor legal_log_softmax_MV(const at::Tensor& logits_MV, const at::Tensor& legal_class_M,
                                 const Vocabulary& vocabulary);
 
-// The same without gradient, contiguous on the CPU, in one pass over the logits where they are there. For samplers: a
-// result lies in `space`, which is made as large as is needed and used again by the next call, for a gigabyte of fresh
-// memory takes longer to be cleared than to be filled.
-at::Tensor legal_log_probs_MV(const at::Tensor& logits_MV, const at::Tensor& legal_class_M,
-                              const Vocabulary& vocabulary, at::Tensor& space);
-
 }  // namespace palimpsest

@@ -44,20 +44,12 @@ PALIMPSEST_INSIDE double sum_of_exponentials(const N* __restrict values, std::in
 }
 
 template <class N>
-PALIMPSEST_INSIDE void log_softmax_row_of(const LogSoftmaxRow<N>& row) {
-  const N* logits = row.logits_V;
-  float* out = row.log_prob_V;
-  float highest = greatest_of(logits + row.begin, row.end - row.begin);
-  const float with = row.with < 0 ? kNothing : load(logits[row.with]);
-  highest = with > highest ? with : highest;
-  double sum = sum_of_exponentials(logits + row.begin, row.end - row.begin, highest);
-  if (row.with >= 0) sum += static_cast<double>(weight_of(with - highest));
+PALIMPSEST_INSIDE void log_softmax_row_of(const N* logits, std::int64_t ids, float* out) {
+  const float highest = greatest_of(logits, ids);
+  const double sum = sum_of_exponentials(logits, ids, highest);
   const auto log_sum = static_cast<float>(static_cast<double>(highest) + std::log(sum));
 #pragma omp simd
-  for (std::int64_t i = row.begin; i < row.end; ++i) out[i] = load(logits[i]) - log_sum;
-  std::fill(out, out + row.begin, kNothing);
-  std::fill(out + row.end, out + row.ids, kNothing);
-  if (row.with >= 0) out[row.with] = with - log_sum;
+  for (std::int64_t i = 0; i < ids; ++i) out[i] = load(logits[i]) - log_sum;
 }
 
 PALIMPSEST_INSIDE void weights_of(const Weighing& weighing, std::int64_t begin, std::int64_t count,
@@ -83,8 +75,12 @@ PALIMPSEST_INSIDE float sum_of(const float* __restrict values, std::int64_t coun
 
 }  // namespace
 
-PALIMPSEST_EACH_CPU void log_softmax_row(const LogSoftmaxRow<float>& row) { log_softmax_row_of<float>(row); }
-PALIMPSEST_EACH_CPU void log_softmax_row(const LogSoftmaxRow<Bf16>& row) { log_softmax_row_of<Bf16>(row); }
+PALIMPSEST_EACH_CPU void log_softmax_row(const float* logits_V, std::int64_t ids, float* log_prob_V) {
+  log_softmax_row_of(logits_V, ids, log_prob_V);
+}
+PALIMPSEST_EACH_CPU void log_softmax_row(const Bf16* logits_V, std::int64_t ids, float* log_prob_V) {
+  log_softmax_row_of(logits_V, ids, log_prob_V);
+}
 
 PALIMPSEST_EACH_CPU void block_greatest(const float* values_V, std::int64_t ids, float* greatest) {
   for (std::int64_t block = 0; block < num_id_blocks(ids); ++block) {

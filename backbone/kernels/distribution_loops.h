@@ -20,15 +20,9 @@ struct Cut {
   std::int32_t id = std::numeric_limits<std::int32_t>::max();
 };
 
-// log_prob = logits - log-sum-exp over the ids [begin, end) and, where `with` is not negative, that id; -inf elsewhere.
-template <class N>
-struct LogSoftmaxRow {
-  const N* logits_V;
-  float* log_prob_V;  // may be the logits' own place
-  std::int64_t ids, begin, end, with;
-};
-void log_softmax_row(const LogSoftmaxRow<float>& row);
-void log_softmax_row(const LogSoftmaxRow<Bf16>& row);
+// log_prob = logits - log-sum-exp; log_prob_V may be the logits' own place.
+void log_softmax_row(const float* logits_V, std::int64_t ids, float* log_prob_V);
+void log_softmax_row(const Bf16* logits_V, std::int64_t ids, float* log_prob_V);
 
 // The greatest value of each block.
 void block_greatest(const float* values_V, std::int64_t ids, float* greatest);

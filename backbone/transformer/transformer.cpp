@@ -112,6 +112,12 @@ at::Tensor Transformer::logits_MR(const at::Tensor& features_MD, const std::vect
   return linear(features_MD, head_RD(ranges), compute_type_);
 }
 
+LogitsHead Transformer::head(const std::vector<IdRange>& ranges) {
+  return [weight_RD = head_RD(ranges).to(compute_type_), type = compute_type_](const at::Tensor& features_MD) {
+    return linear(features_MD, weight_RD, type);
+  };
+}
+
 at::Tensor Transformer::logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   return logits_MR(features_MD(noisy, rows_M), {IdRange{0, vocabulary_size_}});
 }

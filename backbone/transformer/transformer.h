@@ -22,6 +22,7 @@ class Transformer : public Denoiser {
   at::Tensor logits_MV(const NoisyCanvas& noisy, const at::Tensor& rows_M) override;
   at::Tensor features_MD(const NoisyCanvas& noisy, const at::Tensor& rows_M) override;
   at::Tensor logits_MR(const at::Tensor& features_MD, const std::vector<IdRange>& ranges) override;
+  LogitsHead head(const std::vector<IdRange>& ranges) override;
   at::Tensor head_RD(const std::vector<IdRange>& ranges) override { return rows_RD(head_VD_, ranges); }
   std::int64_t vocabulary_size() const override { return vocabulary_size_; }
 

@@ -223,10 +223,19 @@ Image to_image(const std::vector<Rgb>& image, std::int64_t side) {
 
 }  // namespace
 
-Image draw_picture(const Scene& scene, const PictureForm& form, RandomKey key) {
+namespace {
+
+// A thing of a scene, as it is laid on the picture.
+struct LaidThing {
+  std::vector<float> cover_P;
+  Patch patch;
+  Rgb colour;
+};
+
+std::vector<LaidThing> laid_things(const Scene& scene, const PictureForm& form, RandomKey key) {
   TORCH_CHECK(form.side >= kLeastCell * scene.grid, "draw_picture: at least ", kLeastCell, " pixels a cell, got ",
               form.side, " for ", scene.grid, " cells");
-  std::vector<Rgb> image(static_cast<std::size_t>(form.side * form.side), kGround);
+  std::vector<LaidThing> laid;
   double down = 0, right = 0;  // of what stands in the cell, and so of what is inside it
   for (std::size_t i = 0; i < scene.things.size(); ++i) {
     const Thing& thing = scene.things[i];
@@ -238,9 +247,39 @@ Image draw_picture(const Scene& scene, const PictureForm& form, RandomKey key) {
       right = room * (2.0 * key.uniform(2 * i + 1) - 1.0);
     }
     const Place place{cell.middle_row + down, cell.middle_column + right, radius * cell.size};
-    lay(image, form.side, stamp_P(thing.shape, place, cell.patch), cell.patch, rgb_of(thing.colour));
+    laid.push_back({stamp_P(thing.shape, place, cell.patch), cell.patch, rgb_of(thing.colour)});
   }
+  return laid;
+}
+
+// Of the pixels that are covered at all, in fractions of the side.
+Box box_of(const LaidThing& thing, std::int64_t side) {
+  std::int64_t top = side, left = side, bottom = 0, right = 0;
+  for (std::int64_t p = 0; p < thing.patch.side * thing.patch.side; ++p) {
+    if (thing.cover_P[static_cast<std::size_t>(p)] <= 0) continue;
+    const std::int64_t row = thing.patch.top + p / thing.patch.side, column = thing.patch.left + p % thing.patch.side;
+    top = std::min(top, row);
+    left = std::min(left, column);
+    bottom = std::max(bottom, row + 1);
+    right = std::max(right, column + 1);
+  }
+  const auto share = [side](std::int64_t pixel) { return static_cast<double>(pixel) / static_cast<double>(side); };
+  return {share(top), share(left), share(bottom), share(right)};
+}
+
+}  // namespace
+
+Image draw_picture(const Scene& scene, const PictureForm& form, RandomKey key) {
+  std::vector<Rgb> image(static_cast<std::size_t>(form.side * form.side), kGround);
+  for (const LaidThing& thing : laid_things(scene, form, key))
+    lay(image, form.side, thing.cover_P, thing.patch, thing.colour);
   return to_image(image, form.side);
+}
+
+std::vector<Box> picture_boxes(const Scene& scene, const PictureForm& form, RandomKey key) {
+  std::vector<Box> boxes;
+  for (const LaidThing& thing : laid_things(scene, form, key)) boxes.push_back(box_of(thing, form.side));
+  return boxes;
 }
 
 Scene read_picture(const Image& image, std::int64_t grid) {

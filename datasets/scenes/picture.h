@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "datasets/scenes/scene.h"
+#include "modalities/canvas/objects.h"
 #include "modalities/media/media.h"
 
 namespace palimpsest {
@@ -18,6 +19,9 @@ inline constexpr std::int64_t kLeastCell = 12;
 // The scene on white, anti-aliased; where in its cell each thing lies is drawn by the key. c10::Error when a cell is
 // smaller than kLeastCell pixels.
 Image draw_picture(const Scene& scene, const PictureForm& form, RandomKey key);
+
+// Where draw_picture lays each thing of the scene, in their order: the box of the pixels that it touches.
+std::vector<Box> picture_boxes(const Scene& scene, const PictureForm& form, RandomKey key);
 
 // What a picture shows on a grid of so many cells a side. Each cell is read for itself: its thing lies where the colour
 // that is not white has its centre of mass, and of all things, alone or with another inside, it is the one whose

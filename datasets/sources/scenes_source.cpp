@@ -9,8 +9,8 @@ namespace palimpsest {
 
 namespace {
 
-// Raised whenever the same options make other scenes, captions, pictures or tones.
-constexpr const char* kLawOfScenes = "scenes, law 1";
+// Raised whenever the same options make other scenes, captions, pictures, tones or meta.
+constexpr const char* kLawOfScenes = "scenes, law 2";
 
 const std::vector<DrawnRole>& scene_roles() {
   static const std::vector<DrawnRole> roles{
@@ -32,17 +32,24 @@ class DrawnScenes : public DrawnSamples {
   Sample draw(std::int64_t index, const std::map<std::string, RoleOptions>& roles) const override {
     const SceneSample drawn = law_.draw(index);
     Sample sample;
-    for (const auto& [name, role] : roles) sample.roles[name] = media(drawn, role);
+    RoleBoxes boxes;
+    for (const auto& [name, role] : roles) {
+      sample.roles[name] = media(drawn, role);
+      if (role.members.front() == "picture") boxes[name] = picture_boxes(drawn.scene, form_of(role), key_of(drawn));
+    }
     sample.meta["scene"] = to_json(drawn.scene);
+    sample.meta[kObjectsKey] = to_json(boxes);
     for (const Attribute attribute : options_.tones_tell) sample.meta["tones_tell"].push_back(enum_name(attribute));
     return sample;
   }
 
  private:
+  PictureForm form_of(const RoleOptions& role) const { return {side_of(role), options_.jitter}; }
+  static RandomKey key_of(const SceneSample& drawn) { return drawn.key.fold("picture"); }
+
   Media media(const SceneSample& drawn, const RoleOptions& role) const {
     const std::string& what = role.members.front();
-    if (what == "picture")
-      return draw_picture(drawn.scene, {side_of(role), options_.jitter}, drawn.key.fold("picture"));
+    if (what == "picture") return draw_picture(drawn.scene, form_of(role), key_of(drawn));
     if (what == "tones") return sound_tones(drawn.scene, options_.tones_tell, role.sample_rate);
     return Text{what == "mark" ? std::to_string(drawn.mark) : drawn.caption(options_)};
   }

@@ -6,8 +6,9 @@
 
 namespace palimpsest {
 
-// Each sample's meta holds its scene under "scene" (scene_from_json reads it) and what its tones tell under
-// "tones_tell". InputError as open of every form, and for pictures too small for the grid.
+// Each sample's meta holds its scene under "scene" (scene_from_json reads it), what its tones tell under "tones_tell",
+// and the boxes of the things in its pictures under kObjectsKey. InputError as open of every form, and for pictures too
+// small for the grid.
 SourceForm scenes_form();
 
 }  // namespace palimpsest

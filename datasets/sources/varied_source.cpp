@@ -1,6 +1,7 @@
 // Shapes: H rows, W columns, C channels (3).
 #include "datasets/sources/varied_source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <mutex>
 #include <numbers>
@@ -55,9 +56,15 @@ class VariedSource : public Source {
 
   static void vary(Sample& sample, const VariationOptions& options) {
     const RandomKey key = RandomKey::root(0).fold("variation").fold(sample.key);
+    const bool has_boxes = sample.meta.is_object() && sample.meta.contains(kObjectsKey);
+    RoleBoxes boxes = has_boxes ? boxes_from_json(sample.meta[kObjectsKey], sample.key) : RoleBoxes();
     for (auto& [role, media] : sample.roles) {
-      if (const Image* picture = std::get_if<Image>(&media)) media = vary_image(*picture, options, key.fold(role));
+      const Image* picture = std::get_if<Image>(&media);
+      if (picture == nullptr) continue;
+      media = vary_image(*picture, options, key.fold(role));
+      boxes[role] = vary_boxes(boxes[role], options, key.fold(role));
     }
+    if (has_boxes) sample.meta[kObjectsKey] = to_json(boxes);
   }
 
   std::unique_ptr<Source> samples_;
@@ -87,6 +94,30 @@ at::Tensor toned_HWC(const at::Tensor& pixels_HWC, double tone, RandomKey key) {
   return bent_HWC * saturation + grey_HW1.unsqueeze(2) * (1.0 - saturation);
 }
 
+// Where a point of the picture, in coordinates of [-1,1], is moved to: the inverse of the placement.
+struct Moved {
+  double across, down;
+};
+Moved move_point(const float* placement, double across, double down) {
+  const double a = placement[0], b = placement[1], c = placement[3], d = placement[4];
+  const double x = across - placement[2], y = down - placement[5], determinant = a * d - b * c;
+  return {(d * x - b * y) / determinant, (a * y - c * x) / determinant};
+}
+
+Box move_box(const Box& box, const float* placement) {
+  Box moved{1, 1, 0, 0};
+  for (const double row : {box.top, box.bottom}) {
+    for (const double column : {box.left, box.right}) {
+      const Moved to = move_point(placement, 2 * column - 1, 2 * row - 1);
+      moved.top = std::min(moved.top, (to.down + 1) / 2);
+      moved.bottom = std::max(moved.bottom, (to.down + 1) / 2);
+      moved.left = std::min(moved.left, (to.across + 1) / 2);
+      moved.right = std::max(moved.right, (to.across + 1) / 2);
+    }
+  }
+  return {std::max(0.0, moved.top), std::max(0.0, moved.left), std::min(1.0, moved.bottom), std::min(1.0, moved.right)};
+}
+
 }  // namespace
 
 std::string variant_key(const std::string& key, std::int64_t variant) {
@@ -95,6 +126,16 @@ std::string variant_key(const std::string& key, std::int64_t variant) {
 
 std::unique_ptr<Source> varied_source(std::unique_ptr<Source> samples, const VariationOptions& options) {
   return std::make_unique<VariedSource>(std::move(samples), options);
+}
+
+std::vector<Box> vary_boxes(const std::vector<Box>& boxes, const VariationOptions& options, RandomKey key) {
+  const at::Tensor where = placement(options, key);
+  std::vector<Box> moved;
+  for (const Box& box : boxes) {
+    const Box now = move_box(box, where.const_data_ptr<float>());
+    if (now.top < now.bottom && now.left < now.right) moved.push_back(now);
+  }
+  return moved;
 }
 
 Image vary_image(const Image& image, const VariationOptions& options, RandomKey key) {

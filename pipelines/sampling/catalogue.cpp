@@ -19,6 +19,12 @@ std::vector<CatalogueEntry> unmask_entries() {
       {"unmask", "threshold", "all drawn ids above a probability, at least one a step", "Fast-dLLM, arXiv 2505.22618"},
       {"unmask", "entropy-bounded", "the surest positions while the entropy that they may share is bounded",
        "EB-Sampler, arXiv 2505.24857"},
+      {"roles.NAME.unmask", "", "a policy of its own for a role", ""},
+      {"choice_noise", "", "Gumbel noise on confidence, margin and entropy, annealed to none over the steps",
+       "MaskGIT, arXiv 2202.04200"},
+      {"threshold", "", "probability above which threshold writes", "Fast-dLLM, arXiv 2505.22618"},
+      {"entropy_bound", "", "nats that positions of one step of entropy-bounded may share",
+       "EB-Sampler, arXiv 2505.24857"},
   };
 }
 
@@ -33,11 +39,18 @@ std::vector<CatalogueEntry> remask_entries() {
       {"remask", "forward-backward", "a step of noise after each reverse step", "arXiv 2205.14987"},
       {"remask", "edit", "written ids are replaced where the model, seeing them, gives another edit_threshold",
        "LLaDA2.1, arXiv 2602.08676"},
+      {"remask_rate", "", "eta: of cap, confidence and loop a probability a step, of rescale a share of the most",
+       "ReMDM, arXiv 2503.00307"},
+      {"remask_from", "", "remasking only within a window of times, down to remask_until", "ReMDM, arXiv 2503.00307"},
+      {"loop_keep", "", "alpha that remdm-loop holds while loop_on to loop_off of the steps are left",
+       "ReMDM, arXiv 2503.00307"},
+      {"edit_threshold", "", "probability from which edit puts another id", "LLaDA2.1, arXiv 2602.08676"},
   };
 }
 
 std::vector<CatalogueEntry> pace_entries() {
   return {
+      {"steps", "", "network calls, twice that with guidance; the most that threshold and entropy-bounded take", ""},
       {"grid", "uniform", "steps of equal time", "MDLM, arXiv 2406.07524"},
       {"grid", "cosine", "few ids while little is known: the masked share falls as a cosine",
        "MaskGIT, arXiv 2202.04200"},
@@ -45,6 +58,7 @@ std::vector<CatalogueEntry> pace_entries() {
       {"joint", "staggered", "each role begins stagger of the steps after the one before it",
        "UniDisc, arXiv 2503.20853"},
       {"joint", "sequential", "one role after another, the steps divided equally", "UniDisc, arXiv 2503.20853"},
+      {"joint_order", "", "of staggered and sequential roles", ""},
       {"block", "", "blocks of a role one after another, each with its share of the steps",
        "LLaDA, arXiv 2502.09992; BD3-LM, arXiv 2503.09573"},
   };
@@ -57,7 +71,8 @@ std::vector<CatalogueEntry> guidance_entries() {
       {"guidance_schedule", "constant", "the same weight at all times", "arXiv 2207.12598"},
       {"guidance_schedule", "linear", "from no guidance at t = 1 to all of it at 0", "Muse, arXiv 2301.00704"},
       {"guidance_schedule", "cosine", "the same, slow at both ends", "MDTv2, arXiv 2303.14389"},
-      {"guidance_from", "", "guidance only within a window of times, with guidance_until", "arXiv 2404.07724"},
+      {"guidance_from", "", "guidance only within a window of times, down to guidance_until", "arXiv 2404.07724"},
+      {"roles.NAME.guidance", "", "a weight of its own for a given role", "InstructPix2Pix, arXiv 2211.09800"},
       {"guidance_convention", "one-is-none", "weights as in u + w(c - u)", "Imagen, arXiv 2205.11487"},
       {"guidance_convention", "zero-is-none", "weights as in (1+w)c - wu", "arXiv 2207.12598"},
   };

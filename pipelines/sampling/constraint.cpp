@@ -1,7 +1,11 @@
 #include "pipelines/sampling/constraint.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "backbone/denoiser.h"
+#include "backbone/diffusion/cross_entropy.h"
 #include "base/errors.h"
 
 namespace palimpsest {
@@ -9,28 +13,30 @@ namespace palimpsest {
 namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-constexpr std::int64_t kCheckedAtOnce = 64;
 
 // Ids of each role that may not be written.
 class RoleConstraint : public Constraint {
  public:
-  explicit RoleConstraint(at::Tensor forbidden_RV) : forbidden_RV_(std::move(forbidden_RV)) {}
-  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
+  explicit RoleConstraint(at::Tensor forbidden_by_role) : forbidden_by_role_(std::move(forbidden_by_role)) {}
+  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, const LegalClass& legal,
+              at::Tensor& logits_MR) const override {
     const at::Tensor role_M = canvas.role_BL.reshape({-1}).index_select(0, position_M);
-    logits_MV.masked_fill_(forbidden_RV_.index_select(0, role_M).to(logits_MV.device()), kNever);
+    const at::Tensor of_roles = select_ranges(forbidden_by_role_, legal_ranges(legal), 1);
+    logits_MR.masked_fill_(of_roles.index_select(0, role_M).to(logits_MR.device()), kNever);
   }
 
  private:
-  at::Tensor forbidden_RV_;
+  at::Tensor forbidden_by_role_;  // bool [roles, vocabulary]
 };
 
 class BothConstraints : public Constraint {
  public:
   BothConstraints(std::shared_ptr<const Constraint> first, std::shared_ptr<const Constraint> second)
       : first_(std::move(first)), second_(std::move(second)) {}
-  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
-    first_->forbid(canvas, position_M, logits_MV);
-    second_->forbid(canvas, position_M, logits_MV);
+  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, const LegalClass& legal,
+              at::Tensor& logits_MR) const override {
+    first_->forbid(canvas, position_M, legal, logits_MR);
+    second_->forbid(canvas, position_M, legal, logits_MR);
   }
   bool vetoes(const TokenCanvas& canvas, const Write& write) const override {
     return first_->vetoes(canvas, write) || second_->vetoes(canvas, write);
@@ -99,11 +105,9 @@ std::shared_ptr<const Constraint> both(std::shared_ptr<const Constraint> first,
   return std::make_shared<BothConstraints>(std::move(first), std::move(second));
 }
 
-void require_an_id(const CanvasSchema& schema, const TokenCanvas& canvas, const at::Tensor& position_M,
-                   const at::Tensor& values_MV) {
-  const at::Tensor without_M = values_MV.isfinite().any(1).logical_not().cpu();
-  if (!without_M.any().item<bool>()) return;
-  const std::int64_t flat = position_M.masked_select(without_M)[0].item<std::int64_t>();
+namespace {
+
+[[noreturn]] void refuse(const CanvasSchema& schema, const TokenCanvas& canvas, std::int64_t flat) {
   const std::int64_t column = flat % canvas.length();
   const std::int64_t role = canvas.role_BL.reshape({-1})[flat].item<std::int64_t>();
   throw InputError("", "constraint",
@@ -111,14 +115,30 @@ void require_an_id(const CanvasSchema& schema, const TokenCanvas& canvas, const 
                        schema.role(role).name + "' in row " + std::to_string(flat / canvas.length()));
 }
 
+bool any_finite(std::span<const float> values) {
+  return std::any_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+void require_ids(const CanvasSchema& schema, const TokenCanvas& canvas, const at::Tensor& position_M,
+                 const LegalRows& values_MR) {
+  const std::int64_t* position = position_M.const_data_ptr<std::int64_t>();
+  for (std::int64_t m = 0; m < values_MR.size(); ++m) {
+    if (!any_finite(values_MR.row(m))) refuse(schema, canvas, position[m]);
+  }
+}
+
 void check_leaves_ids(const CanvasSchema& schema, const Constraint& constraint, const TokenCanvas& canvas,
                       const at::Tensor& position_M) {
-  for (const at::Tensor& some_M : position_M.split(kCheckedAtOnce)) {
-    at::Tensor logits_MV = at::zeros({some_M.numel(), schema.vocabulary().size()}, at::kFloat);
-    constraint.forbid(canvas, some_M, logits_MV);
-    const at::Tensor class_M = canvas.legal_class_BL.reshape({-1}).index_select(0, some_M);
-    const at::Tensor legal_MV = schema.vocabulary().legal_CV().index_select(0, class_M);
-    require_an_id(schema, canvas, some_M, logits_MV.masked_fill_(legal_MV.logical_not(), kNever));
+  const at::Tensor class_BL = canvas.legal_class_BL.reshape({-1});
+  for (std::int64_t m = 0; m < position_M.numel(); ++m) {
+    const at::Tensor one_M = position_M.narrow(0, m, 1);
+    const auto flat = one_M.item<std::int64_t>();
+    const LegalClass& legal = schema.vocabulary().legal_class(class_BL[flat].item<std::int64_t>());
+    at::Tensor logits_MR = at::zeros({1, num_ids(legal)}, at::kFloat);
+    constraint.forbid(canvas, one_M, legal, logits_MR);
+    if (!logits_MR.isfinite().any().item<bool>()) refuse(schema, canvas, flat);
   }
 }
 

@@ -1,6 +1,6 @@
 // Constraint: which ids may stand where, beyond what the vocabulary allows.
 //
-// Shapes: M positions, V vocabulary, R roles.
+// Shapes: M positions of one legality class, R ids of it.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,10 @@ class Constraint {
  public:
   virtual ~Constraint() = default;
 
-  // Puts -inf, in place, at the ids that may not stand at the flat positions of the canvas as it is now.
-  virtual void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, at::Tensor& logits_MV) const = 0;
+  // Puts -inf, in place, at the ids that may not stand at the flat positions of the canvas as it is now. Columns are
+  // the ids of the positions' class (place_of says which).
+  virtual void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, const LegalClass& legal,
+                      at::Tensor& logits_MR) const = 0;
 
   // Whether a write that a policy decided on may not be done. It is then drawn anew without that id, so that what is
   // written follows the model's distribution over the ids that stand.
@@ -36,7 +38,7 @@ void check_leaves_ids(const CanvasSchema& schema, const Constraint& constraint, 
                       const at::Tensor& position_M);
 
 // InputError for the first of the flat positions whose row holds no finite value.
-void require_an_id(const CanvasSchema& schema, const TokenCanvas& canvas, const at::Tensor& position_M,
-                   const at::Tensor& values_MV);
+void require_ids(const CanvasSchema& schema, const TokenCanvas& canvas, const at::Tensor& position_M,
+                 const LegalRows& values_MR);
 
 }  // namespace palimpsest

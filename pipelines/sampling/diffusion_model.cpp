@@ -11,10 +11,9 @@ at::Tensor padded_rows(const at::Tensor& rows_M) {
   return at::cat({rows_M, rows_M.narrow(0, 0, 1).expand({missing})});
 }
 
-at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M) {
+at::Tensor features_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M) {
   const at::NoGradGuard no_grad;
-  const at::Tensor rows = padded_rows(rows_M).to(model.device);
-  return model.denoiser->logits_MV(noisy, rows).narrow(0, 0, rows_M.numel());
+  return model.denoiser->features_MD(noisy, rows_M.to(model.device));
 }
 
 TokenCanvas pick_rows(const TokenCanvas& canvas, const at::Tensor& index_N) {

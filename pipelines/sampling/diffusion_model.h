@@ -26,9 +26,8 @@ inline constexpr std::int64_t kRowQuantum = 64;
 // The flat positions, padded with their first to a multiple of kRowQuantum.
 at::Tensor padded_rows(const at::Tensor& rows_M);
 
-// Logits [M,V] on `device`, in the network's own number type, for exactly the asked positions; forward without
-// gradient.
-at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M);
+// The network's features [M,D] at the flat positions (CPU), on its device and in its own number type; without gradient.
+at::Tensor features_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M);
 
 // The rows that index_N names, in its order; a row may be named several times.
 TokenCanvas pick_rows(const TokenCanvas& canvas, const at::Tensor& index_N);

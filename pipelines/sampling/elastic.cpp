@@ -1,7 +1,5 @@
 #include "pipelines/sampling/elastic.h"
 
-#include <limits>
-
 namespace palimpsest {
 
 namespace {
@@ -65,17 +63,11 @@ std::int64_t cut_of(const FlatCanvas& canvas, const ElasticRun& run) {
 
 }  // namespace
 
-at::Tensor forbid_end_inside_content(const CanvasSchema& schema, const TokenCanvas& canvas,
-                                     const at::Tensor& position_M, const at::Tensor& logits_MV) {
-  at::Tensor forbidden_N = at::zeros({canvas.rows() * canvas.length()}, at::kBool);
+at::Tensor inside_content(const CanvasSchema& schema, const TokenCanvas& canvas) {
+  at::Tensor inside = at::zeros({canvas.rows() * canvas.length()}, at::kBool);
   const FlatCanvas flat(canvas);
-  for (const ElasticRun& run : elastic_runs(schema, canvas)) {
-    forbid_in_run(flat, run, forbidden_N.mutable_data_ptr<bool>());
-  }
-  const at::Tensor forbidden_M = forbidden_N.index_select(0, position_M).to(logits_MV.device());
-  at::Tensor result_MV = logits_MV;
-  result_MV.select(1, kEndId).masked_fill_(forbidden_M, -std::numeric_limits<float>::infinity());
-  return result_MV;
+  for (const ElasticRun& run : elastic_runs(schema, canvas)) forbid_in_run(flat, run, inside.mutable_data_ptr<bool>());
+  return inside;
 }
 
 std::vector<std::int64_t> implied_ends(const CanvasSchema& schema, const TokenCanvas& canvas) {

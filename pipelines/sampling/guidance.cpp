@@ -1,5 +1,7 @@
 #include "pipelines/sampling/guidance.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
 #include <numbers>
 
@@ -26,13 +28,18 @@ NoisyCanvas without(const NoisyCanvas& noisy, const at::Tensor& hide_BL) {
 
 }  // namespace
 
-at::Tensor guided_logits_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
-                            const at::Tensor& hide_BL, double guidance) {
-  const bool anything_given = hide_BL.any().item<bool>();
-  if (guidance == 1.0 || !anything_given) return logits_at(model, noisy, rows_M);
-  const at::Tensor unconditional_MV = logits_at(model, without(noisy, hide_BL), rows_M);
-  if (guidance == 0.0) return unconditional_MV;
-  return at::lerp(unconditional_MV.to(at::kFloat), logits_at(model, noisy, rows_M).to(at::kFloat), guidance);
+at::Tensor GuidedFeatures::logits_MR(const LogitsHead& head, std::int64_t begin, std::int64_t count) const {
+  const auto branch = [&](std::size_t b) { return head(branches_MD[b].narrow(0, begin, count)); };
+  if (branches_MD.size() == 1) return branch(0);
+  at::Tensor before_MR = branch(0).to(at::kFloat);
+  if (weights_M1.empty()) return at::lerp(before_MR, branch(1).to(at::kFloat), weight);
+  at::Tensor result_MR = before_MR;
+  for (std::size_t b = 1; b < branches_MD.size(); ++b) {
+    const at::Tensor now_MR = branch(b).to(at::kFloat);
+    result_MR = result_MR + weights_M1[b - 1].narrow(0, begin, count) * (now_MR - before_MR);
+    before_MR = now_MR;
+  }
+  return unguided_M1.defined() ? at::where(unguided_M1.narrow(0, begin, count), before_MR, result_MR) : result_MR;
 }
 
 double guidance_at(const GuidanceOptions& options, double weight, double t) {
@@ -82,12 +89,22 @@ at::Tensor Guidance::weights_M1(const Group& group, const at::Tensor& t_M, c10::
   return weight_M.unsqueeze(1).to(device);
 }
 
+GuidedFeatures Guidance::features_M(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
+                                    const at::Tensor& t_M) const {
+  if (groups_.size() > 1 || !is_constant(options_)) return chained_M(model, noisy, rows_M, t_M);
+  const Group& group = groups_.front();
+  GuidedFeatures result{{}, {}, group.weight, {}};
+  const bool guides = group.weight != 1 && group.hide_BL.any().item<bool>();
+  if (guides) result.branches_MD.push_back(features_at(model, without(noisy, group.hide_BL), rows_M));
+  if (!guides || group.weight != 0) result.branches_MD.push_back(features_at(model, noisy, rows_M));
+  return result;
+}
+
 at::Tensor Guidance::logits_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
                                const at::Tensor& t_M) const {
-  if (groups_.size() == 1 && is_constant(options_)) {
-    return guided_logits_MV(model, noisy, rows_M, groups_.front().hide_BL, groups_.front().weight);
-  }
-  return chained_MV(model, noisy, rows_M, t_M);
+  const at::NoGradGuard no_grad;
+  return features_M(model, noisy, rows_M, t_M)
+      .logits_MR(model.denoiser->head({IdRange{0, model.denoiser->vocabulary_size()}}), 0, rows_M.numel());
 }
 
 // Positions whose weights are all 1. They take the conditional as it is, bit for bit, whatever the other rows do.
@@ -100,25 +117,26 @@ at::Tensor Guidance::unguided_M1(const std::vector<at::Tensor>& weights, const a
   return result_M1;
 }
 
-at::Tensor Guidance::chained_MV(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
-                                const at::Tensor& t_M) const {
-  const at::Tensor conditional_MV = logits_at(model, noisy, rows_M).to(at::kFloat);
+GuidedFeatures Guidance::chained_M(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M,
+                                   const at::Tensor& t_M) const {
+  const at::Tensor conditional_MD = features_at(model, noisy, rows_M);
   std::vector<at::Tensor> weights;
-  for (const Group& group : groups_) weights.push_back(weights_M1(group, t_M, conditional_MV.device()));
-  const at::Tensor row_M = rows_M.to(conditional_MV.device()).div(noisy.canvas.length(), "floor");
-  const at::Tensor alone_M1 = unguided_M1(weights, row_M);
-  if (alone_M1.all().item<bool>()) return conditional_MV;
-  at::Tensor before_MV = logits_at(model, without(noisy, groups_.front().hide_BL), rows_M).to(at::kFloat);
-  at::Tensor result_MV = before_MV;
+  for (const Group& group : groups_) weights.push_back(weights_M1(group, t_M, conditional_MD.device()));
+  const at::Tensor row_M = rows_M.to(conditional_MD.device()).div(noisy.canvas.length(), "floor");
+  GuidedFeatures result{{}, {}, 1, unguided_M1(weights, row_M)};
+  if (result.unguided_M1.all().item<bool>()) {
+    result.branches_MD.push_back(conditional_MD);
+    return result;
+  }
+  result.branches_MD.push_back(features_at(model, without(noisy, groups_.front().hide_BL), rows_M));
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     if (!groups_[g].gives_B.any().item<bool>()) continue;
     const bool whole = g + 1 == groups_.size() || !groups_[g + 1].hide_BL.any().item<bool>();
-    const at::Tensor now_MV =
-        whole ? conditional_MV : logits_at(model, without(noisy, groups_[g + 1].hide_BL), rows_M).to(at::kFloat);
-    result_MV = result_MV + weights[g] * (now_MV - before_MV);
-    before_MV = now_MV;
+    result.branches_MD.push_back(whole ? conditional_MD
+                                       : features_at(model, without(noisy, groups_[g + 1].hide_BL), rows_M));
+    result.weights_M1.push_back(weights[g]);
   }
-  return at::where(alone_M1, conditional_MV, result_MV);
+  return result;
 }
 
 }  // namespace palimpsest

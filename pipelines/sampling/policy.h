@@ -1,6 +1,6 @@
 // Policy: a pure function from what a step sees to what it wants done. The loop applies, checks and records.
 //
-// Shapes: B rows, L positions, M masked positions, W written positions, V vocabulary.
+// Shapes: B rows, L positions, M masked positions, W written positions, R ids legal at one of them.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "modalities/canvas/canvas.h"
+#include "pipelines/sampling/legal_rows.h"
 #include "pipelines/sampling/options.h"
 #include "pipelines/sampling/pace.h"
 
@@ -20,16 +21,16 @@ namespace palimpsest {
 struct WrittenView {
   at::Tensor position_W;         // int64, flat into B*L, ascending
   std::vector<double> log_prob;  // of the id when it was written
-  at::Tensor log_prob_WV;        // as the model sees them now, for policies that read them; else undefined
+  LegalRows log_prob_WR;         // as the model sees them now, for policies that read them; else empty
   std::vector<double> quality;   // probability that the id is right, for policies that need the head; else empty
 };
 
-// What a policy may look at. All tensors are on the CPU.
+// What a policy may look at, on the CPU.
 struct StepView {
   const CanvasSchema& schema;
   const TokenCanvas& canvas;  // as it stands before this step
   at::Tensor position_M;      // int64, flat into B*L, ascending: what is still to be written
-  at::Tensor log_prob_MV;     // float32, legal log-probabilities after guidance and constraint; -inf elsewhere
+  LegalRows log_prob_MR;      // after guidance and constraint
   WrittenView written;
   std::int64_t step = 0;
   std::vector<RoleStep> pace;       // by row and role

@@ -1,5 +1,6 @@
 #include "pipelines/sampling/remask.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace palimpsest {
@@ -63,14 +64,10 @@ std::vector<double> shared_out(const std::vector<double>& psi, double sigma) {
 
 // The id that should replace the one at a spot of the view's W, or the one that is there.
 Write edit_at(const StepView& view, const Spot& spot) {
-  const at::Tensor& log_prob_WV = view.written.log_prob_WV;
-  const auto size = static_cast<std::size_t>(log_prob_WV.size(1));
-  const float* log_prob_V = log_prob_WV.const_data_ptr<float>() + static_cast<std::size_t>(spot.index) * size;
-  std::int64_t best = kEndId + 1;
-  for (std::int64_t id = best; id < static_cast<std::int64_t>(size); ++id) {
-    if (log_prob_V[id] > log_prob_V[best]) best = id;
-  }
-  return {spot.position, best, log_prob_V[best]};
+  const LegalClass& legal = view.written.log_prob_WR.legal(spot.index);
+  const std::span<const float> log_prob_R = view.written.log_prob_WR.row(spot.index);
+  const auto best = std::max_element(log_prob_R.begin() + (legal.with_end ? 1 : 0), log_prob_R.end());
+  return {spot.position, id_at(legal, best - log_prob_R.begin()), *best};
 }
 
 std::vector<Write> plan_edits(const StepView& view, const std::vector<Spot>& spots, double threshold) {

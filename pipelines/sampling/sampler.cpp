@@ -5,12 +5,27 @@
 #include <algorithm>
 #include <limits>
 
+#include "backbone/kernels/distribution_loops.h"
 #include "backbone/quality.h"
 #include "base/errors.h"
 #include "pipelines/sampling/apply.h"
 #include "pipelines/sampling/elastic.h"
+#include "pipelines/sampling/legal_head.h"
 
 namespace palimpsest {
+
+namespace {
+
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+
+// The one row's probability of an id, gone.
+void take_away(LegalRows& row, std::int64_t id) {
+  const std::int64_t place = place_of(row.legal(0), id);
+  TORCH_CHECK(place >= 0, "Sampler: a policy wrote id ", id, ", which is not legal there");
+  row.row(0)[static_cast<std::size_t>(place)] = kImpossible;
+}
+
+}  // namespace
 
 std::vector<RandomKey> sample_keys(std::uint64_t seed, std::int64_t first, std::int64_t count) {
   std::vector<RandomKey> keys;
@@ -60,21 +75,22 @@ void Sampler::add_log_probs(Batch& batch, const Guidance& guidance, StepView& vi
   const std::int64_t masked = view.position_M.numel();
   at::Tensor position_N = view.position_M;
   if (policy_->reads_written()) position_N = at::cat({position_N, view.written.position_W});
-  view.log_prob_MV = at::empty({0, batch.schema.vocabulary().size()}, at::kFloat);
   if (position_N.numel() == 0) return;
-  at::Tensor logits_NV =
-      guidance.logits_MV(model_, noisy_view(batch, view.pace), position_N, told_times(batch, view.pace, position_N));
-  logits_NV = forbid_end_inside_content(batch.schema, batch.canvas, position_N, logits_NV);
-  if (constraint_) {
-    constraint_->forbid(batch.canvas, position_N, logits_NV);
-    require_an_id(batch.schema, batch.canvas, view.position_M, logits_NV.narrow(0, 0, masked));
-  }
-  const at::Tensor class_N = batch.canvas.legal_class_BL.reshape({-1}).index_select(0, position_N);
-  const at::Tensor log_prob_NV = legal_log_probs_MV(logits_NV, class_N, batch.schema.vocabulary(), batch.space);
-  view.log_prob_MV = log_prob_NV.narrow(0, 0, masked);
-  if (policy_->reads_written()) {
-    view.written.log_prob_WV = log_prob_NV.narrow(0, masked, position_N.numel() - masked);
-  }
+  const LegalHead head(batch.canvas, position_N, batch.schema.vocabulary());
+  const GuidedFeatures features = guidance.features_M(model_, noisy_view(batch, view.pace), head.rows_P(),
+                                                      told_times(batch, view.pace, head.rows_P()));
+  const at::Tensor no_end_N = inside_content(batch.schema, batch.canvas);
+  const auto restriction = [&](const at::Tensor& position_M, const LegalClass& legal, at::Tensor& logits_MR) {
+    if (legal.with_end) {
+      const at::Tensor no_end_M = no_end_N.index_select(0, position_M).to(logits_MR.device());
+      logits_MR.select(1, 0).masked_fill_(no_end_M, kImpossible);
+    }
+    if (constraint_) constraint_->forbid(batch.canvas, position_M, legal, logits_MR);
+  };
+  const LegalRows log_prob_NR = head.log_probs(*model_.denoiser, features, restriction, batch.space);
+  view.log_prob_MR = log_prob_NR.part(0, masked);
+  if (constraint_) require_ids(batch.schema, batch.canvas, view.position_M, view.log_prob_MR);
+  if (policy_->reads_written()) view.written.log_prob_WR = log_prob_NR.part(masked, position_N.numel() - masked);
 }
 
 void Sampler::add_quality(const Batch& batch, StepView& view) const {
@@ -112,10 +128,10 @@ Decision Sampler::decide(const Batch& batch, StepView& view) const {
     for (const Write& write : decision.writes) {
       if (!constraint_->vetoes(batch.canvas, write)) continue;
       const std::int64_t index = std::lower_bound(first, first + view.position_M.numel(), write.position) - first;
-      at::Tensor row_V = view.log_prob_MV[index];
-      row_V[write.id].fill_(-std::numeric_limits<float>::infinity());
-      require_an_id(batch.schema, batch.canvas, view.position_M.narrow(0, index, 1), row_V.unsqueeze(0));
-      row_V.copy_(at::log_softmax(row_V, 0));
+      LegalRows row = view.log_prob_MR.part(index, 1);
+      take_away(row, write.id);
+      require_ids(batch.schema, batch.canvas, view.position_M.narrow(0, index, 1), row);
+      loops::log_softmax_row(row.row(0).data(), num_ids(row.legal(0)), row.row(0).data());
       ++view.redraws[write.position];
       vetoed = true;
     }

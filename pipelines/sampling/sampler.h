@@ -1,7 +1,7 @@
 // The one sampler loop: a canvas with masks in, a finished canvas out; a small policy decides what happens at each
 // step.
 //
-// Shapes: B rows, L positions, M masked positions, V vocabulary.
+// Shapes: B rows, L positions.
 #pragma once
 
 #include <functional>

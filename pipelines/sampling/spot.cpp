@@ -27,10 +27,7 @@ RoleGroups by_role(const std::vector<Spot>& spots) {
   return groups;
 }
 
-std::span<const float> log_probs_at(const StepView& view, const Spot& spot) {
-  const auto size = static_cast<std::size_t>(view.log_prob_MV.size(1));
-  return {view.log_prob_MV.const_data_ptr<float>() + static_cast<std::size_t>(spot.index) * size, size};
-}
+std::span<const float> log_probs_at(const StepView& view, const Spot& spot) { return view.log_prob_MR.row(spot.index); }
 
 namespace {
 
@@ -74,6 +71,15 @@ HeldIds repeated_ids(const StepView& view, const std::vector<Spot>& at, const st
   return result;
 }
 
+// Where the ids stand among those that are legal; without those that are not.
+std::vector<std::int64_t> places_of(const LegalClass& legal, const std::vector<std::int64_t>& ids) {
+  std::vector<std::int64_t> places;
+  for (const std::int64_t id : ids) {
+    if (place_of(legal, id) >= 0) places.push_back(place_of(legal, id));
+  }
+  return places;
+}
+
 }  // namespace
 
 double uniform_at(const StepView& view, const Spot& spot, std::string_view stream) {
@@ -90,10 +96,11 @@ std::vector<Write> draw_writes(const StepView& view, const std::vector<Spot>& at
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const Spot& spot = at[i];
       const auto held = repeated.find({spot.row, spot.role});
-      const auto again = held == repeated.end() ? std::span<const std::int64_t>() : std::span(held->second);
+      const LegalClass& legal = view.log_prob_MR.legal(spot.index);
+      const auto again = held == repeated.end() ? std::vector<std::int64_t>() : places_of(legal, held->second);
       const Draw draw =
           draw_id(log_probs_at(view, spot), draws[static_cast<std::size_t>(spot.role)], id_uniform(view, spot), again);
-      writes[i] = {spot.position, draw.id, draw.log_prob};
+      writes[i] = {spot.position, id_at(legal, draw.id), draw.log_prob};
     }
   });
   return writes;

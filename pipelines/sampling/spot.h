@@ -23,7 +23,7 @@ std::vector<Spot> spots(const StepView& view, const at::Tensor& position_N);
 using RoleGroups = std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>>;
 RoleGroups by_role(const std::vector<Spot>& spots);
 
-// The view's log-probabilities at a spot of its M.
+// The view's log-probabilities at a spot of its M, over the ids that are legal there.
 std::span<const float> log_probs_at(const StepView& view, const Spot& spot);
 
 // A uniform in (0,1) that belongs to the row's key, the stream's name, the step and the spot.

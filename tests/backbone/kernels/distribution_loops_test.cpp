@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "backbone/diffusion/cross_entropy.h"
+#include "backbone/kernels/chunks.h"
 #include "base/parameters.h"
 #include "base/random.h"
 
@@ -68,20 +68,24 @@ TEST(DistributionLoops, GreatestsAndEntropyAreThoseOfTheRow) {
   }
 }
 
-TEST(LegalLogProbs, AreTheLogSoftmaxOfTheLegalIds) {
-  const Vocabulary vocabulary({{"text", {300}}, {"image", {40, 24}}});
-  const std::int64_t classes = vocabulary.legal_CV().size(0);
-  const at::Tensor class_M = at::arange(classes, at::kLong).repeat({5});
-  at::Tensor space = at::ones({3});
-  for (const c10::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
-    const at::Tensor logits_MV =
-        (9 * normal_init(RandomKey::root(4), "logits", {class_M.numel(), vocabulary.size()}, 1.0)).to(type);
-    logits_MV.select(1, vocabulary.range(0).begin + 3).fill_(kNothing);  // as a constraint leaves it
-    const at::Tensor fast_MV = legal_log_probs_MV(logits_MV, class_M, vocabulary, space);
-    const at::Tensor plain_MV = legal_log_softmax_MV(logits_MV, class_M, vocabulary);
-    EXPECT_EQ(fast_MV.scalar_type(), at::kFloat);
-    EXPECT_TRUE(fast_MV.isfinite().equal(plain_MV.isfinite()));
-    EXPECT_TRUE(fast_MV.nan_to_num(0, 0, 0).allclose(plain_MV.nan_to_num(0, 0, 0), 1e-6, 1e-5));
+TEST(DistributionLoops, LogSoftmaxIsThatOfTheRow) {
+  for (const std::int64_t ids : {1, 7, 256, 300, 4097}) {
+    at::Tensor logits_V = 9 * normal_init(RandomKey::root(4), "logits", {ids}, 1.0);
+    if (ids > 3) logits_V[3].fill_(kNothing);  // as a constraint leaves it
+    at::Tensor out_V = at::empty({ids}, at::kFloat);
+    const auto expect_exact = [&](const at::Tensor& from_V) {
+      const at::Tensor exact_V = at::log_softmax(from_V.to(at::kDouble), 0);
+      EXPECT_TRUE(out_V.isfinite().equal(exact_V.isfinite())) << ids;
+      EXPECT_TRUE(out_V.to(at::kDouble).nan_to_num(0, 0, 0).allclose(exact_V.nan_to_num(0, 0, 0), 1e-6, 1e-5)) << ids;
+    };
+    loops::log_softmax_row(logits_V.const_data_ptr<float>(), ids, out_V.mutable_data_ptr<float>());
+    expect_exact(logits_V);
+    const at::Tensor rounded_V = logits_V.to(at::kBFloat16);
+    loops::log_softmax_row(numbers<loops::Bf16>(rounded_V), ids, out_V.mutable_data_ptr<float>());
+    expect_exact(rounded_V);
+    loops::log_softmax_row(logits_V.const_data_ptr<float>(), ids, logits_V.mutable_data_ptr<float>());  // in place
+    loops::log_softmax_row(logits_V.const_data_ptr<float>(), ids, out_V.mutable_data_ptr<float>());
+    expect_exact(logits_V);
   }
 }
 

@@ -63,6 +63,38 @@ TEST(ScenePicture, NoiseOfATenthOfTheRangeIsSeenThrough) {
   EXPECT_GE(right, 49);
 }
 
+// Nothing is drawn outside the boxes, and along each edge of one something is.
+TEST(ScenePicture, BoxesFitTheThingsTightly) {
+  const SceneOptions options = crowded_scenes();
+  const SceneLaw law(options, "all");
+  for (std::int64_t index = 0; index < 40; ++index) {
+    const SceneSample sample = law.draw(index);
+    const PictureForm form{80, options.jitter};
+    const at::Tensor ground_HW = draw_picture(sample.scene, form, sample.key).pixels_HWC.to(at::kLong).ge(250).all(2);
+    const std::vector<Box> boxes = picture_boxes(sample.scene, form, sample.key);
+    ASSERT_EQ(boxes.size(), sample.scene.things.size());
+    at::Tensor outside_HW = at::ones_like(ground_HW);
+    for (std::size_t b = 0; b < boxes.size(); ++b) {
+      const auto pixel = [](double share) { return std::llround(80 * share); };
+      const auto inside = [&](at::Tensor x_HW) {
+        return x_HW.slice(0, pixel(boxes[b].top), pixel(boxes[b].bottom))
+            .slice(1, pixel(boxes[b].left), pixel(boxes[b].right));
+      };
+      inside(outside_HW).fill_(false);
+      if (sample.scene.things[b].inside) {
+        EXPECT_LT(boxes[b].area(), boxes[b - 1].area());
+        continue;
+      }
+      const at::Tensor drawn_HW = inside(ground_HW).logical_not();
+      for (const std::int64_t edge : {0, -1}) {
+        EXPECT_TRUE(drawn_HW.select(0, edge).any().item<bool>()) << index << ", box " << b;
+        EXPECT_TRUE(drawn_HW.select(1, edge).any().item<bool>()) << index << ", box " << b;
+      }
+    }
+    EXPECT_TRUE(ground_HW.masked_select(outside_HW).all().item<bool>()) << index;
+  }
+}
+
 TEST(ScenePicture, NothingIsReadFromNothing) {
   EXPECT_TRUE(read_picture({at::full({64, 64, 3}, 255, at::kByte)}, 3).things.empty());
   EXPECT_TRUE(read_picture({at::full({64, 64, 3}, 240, at::kByte)}, 3).things.empty());

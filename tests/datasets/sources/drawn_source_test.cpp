@@ -37,6 +37,9 @@ TEST(ScenesSource, WhatASampleTellsAgreesInEveryRole) {
     const Scene scene = scene_from_json(result.sample.meta.at("scene"), result.sample.key);
     EXPECT_TRUE(agreement(*read_caption(text_of(result, "caption")), scene).all());
     EXPECT_EQ(read_picture(std::get<Image>(result.sample.roles.at("picture")), 3), scene);
+    const RoleBoxes boxes = boxes_from_json(result.sample.meta.at(kObjectsKey), result.sample.key);
+    ASSERT_EQ(boxes.size(), 1u);
+    EXPECT_EQ(boxes.at("picture").size(), scene.things.size());
     EXPECT_EQ(read_tones(std::get<Audio>(result.sample.roles.at("tones")), 3, data.scenes.tones_tell), scene);
     for (const std::string& combination : data.scenes.held_out)
       EXPECT_FALSE(has_combination(scene, parse_combination(combination))) << combination;

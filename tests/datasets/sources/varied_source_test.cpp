@@ -92,6 +92,39 @@ TEST(VaryImage, MovesNoFurtherThanAsked) {
   EXPECT_GE(rows.size(), 5u);
 }
 
+// What was in the box is in the moved one, which is no larger than turning makes it.
+TEST(VaryBoxes, MoveWithWhatTheyHold) {
+  at::Tensor pixels_HWC = at::full({80, 80, 3}, 255, at::kByte);
+  pixels_HWC.slice(0, 24, 40).slice(1, 32, 56).fill_(0);
+  const Box box{24.0 / 80, 32.0 / 80, 40.0 / 80, 56.0 / 80};
+  const VariationOptions options{1, 0.2, 0.3, 20.0, 0.0};
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const RandomKey key = RandomKey::root(seed);
+    const at::Tensor dark_HW = vary_image({pixels_HWC}, options, key).pixels_HWC.select(2, 0).lt(128);
+    const std::vector<Box> moved = vary_boxes({box}, options, key);
+    ASSERT_EQ(moved.size(), 1u);
+    const at::Tensor rows = dark_HW.any(1).nonzero(), columns = dark_HW.any(0).nonzero();
+    EXPECT_NEAR(moved[0].top, rows.min().item<double>() / 80, 1.5 / 80) << seed;
+    EXPECT_NEAR(moved[0].bottom, (rows.max().item<double>() + 1) / 80, 1.5 / 80) << seed;
+    EXPECT_NEAR(moved[0].left, columns.min().item<double>() / 80, 1.5 / 80) << seed;
+    EXPECT_NEAR(moved[0].right, (columns.max().item<double>() + 1) / 80, 1.5 / 80) << seed;
+  }
+}
+
+TEST(VaryBoxes, AreCutAtTheEdgesAndDroppedOutside) {
+  const VariationOptions shifted{1, 0.9, 0.0, 0.0, 0.0};
+  std::size_t kept = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    for (const Box& box : vary_boxes({{0.4, 0.4, 0.6, 0.6}}, shifted, RandomKey::root(seed))) {
+      EXPECT_TRUE(0 <= box.top && box.top < box.bottom && box.bottom <= 1);
+      EXPECT_TRUE(0 <= box.left && box.left < box.right && box.right <= 1);
+      ++kept;
+    }
+  }
+  EXPECT_GT(kept, 5u);
+  EXPECT_LT(kept, 55u);
+}
+
 TEST(VariationOptions, RefusesWhatCannotBe) {
   VariationOptions options;
   options.shift = 1.5;

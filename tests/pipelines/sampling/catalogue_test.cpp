@@ -32,5 +32,19 @@ TEST(SamplerCatalogue, NamesKeysOfTheRecipe) {
   }
 }
 
+bool names(const CatalogueEntry& entry, const std::string& key) {
+  return entry.group == key || (" " + entry.line + " ").find(" " + key + " ") != std::string::npos;
+}
+
+// Under a key of its own, or in the line of another that it goes with.
+TEST(SamplerCatalogue, NamesEveryKeyOfTheSampler) {
+  const auto all = sampler_catalogue();
+  for (const std::string& key : option_names<SamplerOptions>()) {
+    if (key == "roles") continue;  // whose keys are those of [sampler]
+    const auto named = [&key](const CatalogueEntry& entry) { return names(entry, key); };
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), named)) << key;
+  }
+}
+
 }  // namespace
 }  // namespace palimpsest

@@ -58,17 +58,18 @@ TEST(RoleConstraint, RefusesWhatLeavesNothing) {
 // Ids 0 and 1 alone at even positions.
 class EvenPositions : public Constraint {
  public:
-  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
+  void forbid(const TokenCanvas& canvas, const at::Tensor& position_M, const LegalClass& legal,
+              at::Tensor& logits_MR) const override {
     const at::Tensor even_M1 = position_M.remainder(canvas.length()).remainder(2).eq(0).unsqueeze(1);
-    at::Tensor others_MV = logits_MV.slice(1, kFirstModalityId + 2);
-    others_MV.masked_fill_(even_M1, kNeverDrawn);
+    logits_MR.slice(1, place_of(legal, kFirstModalityId + 2)).masked_fill_(even_M1, kNeverDrawn);
   }
 };
 
 class Nothing : public Constraint {
  public:
-  void forbid(const TokenCanvas&, const at::Tensor& position_M, at::Tensor& logits_MV) const override {
-    logits_MV.masked_fill_(position_M.eq(2).unsqueeze(1), kNeverDrawn);
+  void forbid(const TokenCanvas&, const at::Tensor& position_M, const LegalClass&,
+              at::Tensor& logits_MR) const override {
+    logits_MR.masked_fill_(position_M.eq(2).unsqueeze(1), kNeverDrawn);
   }
 };
 
@@ -97,7 +98,7 @@ TEST(Constraint, ThatLeavesNothingIsRefusedBeforeAnyWork) {
 // No two neighbours alike, said by veto: the canvas is looked at as it stands.
 class NoTwins : public Constraint {
  public:
-  void forbid(const TokenCanvas&, const at::Tensor&, at::Tensor&) const override {}
+  void forbid(const TokenCanvas&, const at::Tensor&, const LegalClass&, at::Tensor&) const override {}
   bool vetoes(const TokenCanvas& canvas, const Write& write) const override {
     const std::int64_t* tokens = canvas.tokens_BL.const_data_ptr<std::int64_t>();
     const std::int64_t column = write.position % canvas.length();
@@ -108,7 +109,7 @@ class NoTwins : public Constraint {
 
 class Refusal : public Constraint {
  public:
-  void forbid(const TokenCanvas&, const at::Tensor&, at::Tensor&) const override {}
+  void forbid(const TokenCanvas&, const at::Tensor&, const LegalClass&, at::Tensor&) const override {}
   bool vetoes(const TokenCanvas&, const Write& write) const override { return write.position == 3; }
 };
 

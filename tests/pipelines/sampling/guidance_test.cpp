@@ -12,6 +12,11 @@
 namespace palimpsest::test {
 namespace {
 
+// The conditional logits, over the whole vocabulary.
+at::Tensor logits_at(const DiffusionModel& model, const NoisyCanvas& noisy, const at::Tensor& rows_M) {
+  return model.denoiser->logits_MV(noisy, rows_M);
+}
+
 // Three roles, two of which are given: a world of two conditions.
 CanvasSchema three_roles() {
   const Vocabulary vocabulary({code_space("text", 3), code_space("image", 2), code_space("audio", 3)});
@@ -72,10 +77,15 @@ TEST(Guidance, OneIsNoneZeroIsUnconditionalAndTwoExtrapolates) {
   EXPECT_TRUE(at::equal(hide_BL, canvas.frozen_BL));
   const NoisyCanvas noisy{canvas, at::zeros({1, 4}), canvas.frozen_BL.logical_not()};
   const at::Tensor rows_M = at::tensor({2, 3}, at::kLong);
-  const at::Tensor c = guided_logits_MV(model, noisy, rows_M, hide_BL, 1.0);
+  const auto guided = [&](double guidance) {
+    SamplerOptions options;
+    options.guidance = guidance;
+    return Guidance(schema, canvas, options, c10::DeviceType::CPU)
+        .logits_MV(model, noisy, rows_M, at::zeros({2}, at::kDouble));
+  };
+  const at::Tensor c = guided(1.0);
   EXPECT_EQ(denoiser->calls, 1);
-  const at::Tensor u = guided_logits_MV(model, noisy, rows_M, hide_BL, 0.0);
-  const at::Tensor g = guided_logits_MV(model, noisy, rows_M, hide_BL, 2.0);
+  const at::Tensor u = guided(0.0), g = guided(2.0);
   EXPECT_TRUE(at::equal(c, logits_at(model, noisy, rows_M)));
   const Filling blank(4, kMaskId);
   for (const auto& [id, p] : denoiser->conditional(blank, 2)) {
