@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +27,8 @@ class FileActions {
  public:
   explicit FileActions(const ChildStreams& streams) {
     posix_spawn_file_actions_init(&actions_);
-    open_null(STDIN_FILENO, O_RDONLY);
+    if (streams.input < 0) open_null(STDIN_FILENO, O_RDONLY);
+    if (streams.input >= 0) posix_spawn_file_actions_adddup2(&actions_, streams.input, STDIN_FILENO);
     if (streams.output < 0) open_null(STDOUT_FILENO, O_WRONLY);
     if (streams.output >= 0) posix_spawn_file_actions_adddup2(&actions_, streams.output, STDOUT_FILENO);
     if (!streams.errors) open_null(STDERR_FILENO, O_WRONLY);
@@ -141,10 +144,10 @@ std::string Pipe::read_all() const {
   return text;
 }
 
-ProgramReader::ProgramReader(std::vector<std::string> arguments, double stall_seconds)
+ProgramReader::ProgramReader(std::vector<std::string> arguments, double stall_seconds, int input)
     : name_(arguments.at(0)),
       stall_seconds_(stall_seconds),
-      child_(start_program(arguments, {pipe_.writing(), false})) {
+      child_(start_program(arguments, {pipe_.writing(), false, input})) {
   pipe_.close_writing();
 }
 
@@ -175,6 +178,36 @@ int ProgramReader::finish() {
   const pid_t child = std::exchange(child_, 0);
   if (!ended_) ::kill(child, SIGKILL);
   return wait_for_program(child);
+}
+
+// A pair of sockets and no pipe: writing to one whose reader is gone can be told not to raise a signal.
+ProgramDialogue::ProgramDialogue(std::vector<std::string> arguments, double stall_seconds) : name_(arguments.at(0)) {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw IoError("socketpair", "", std::strerror(errno));
+  writing_ = ends[0];
+  const auto whole = static_cast<time_t>(stall_seconds);
+  const timeval stall{whole, static_cast<suseconds_t>((stall_seconds - static_cast<double>(whole)) * 1e6)};
+  ::setsockopt(writing_, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall);
+  try {
+    reader_ = std::make_unique<ProgramReader>(std::move(arguments), stall_seconds, ends[1]);
+  } catch (...) {
+    ::close(ends[0]);
+    ::close(ends[1]);
+    throw;
+  }
+  ::close(ends[1]);
+}
+
+ProgramDialogue::~ProgramDialogue() { ::close(writing_); }
+
+void ProgramDialogue::write(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(writing_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) throw IoError(name_, "", std::string("cannot be written to: ") + std::strerror(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
 }
 
 ScratchDirectory::ScratchDirectory(const std::string& purpose) {

@@ -5,15 +5,18 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace palimpsest {
 
-// Where a started program's stdout and stderr go.
+// Where a started program's stdin comes from and its stdout and stderr go.
 struct ChildStreams {
   int output = -1;      // a descriptor; -1: thrown away
   bool errors = false;  // stderr is heard
+  int input = -1;       // a descriptor; -1: nothing to read
 };
 
 // Starts arguments[0], found on PATH unless it is a path. IoError naming it when it cannot be started.
@@ -52,8 +55,8 @@ class Pipe {
 // A program whose stdout is read as it comes. The destructor ends it.
 class ProgramReader {
  public:
-  // `stall_seconds`: how long it may say nothing.
-  ProgramReader(std::vector<std::string> arguments, double stall_seconds);
+  // `stall_seconds`: how long it may say nothing. `input` as of ChildStreams.
+  ProgramReader(std::vector<std::string> arguments, double stall_seconds, int input = -1);
   ~ProgramReader();
   ProgramReader(const ProgramReader&) = delete;
   ProgramReader& operator=(const ProgramReader&) = delete;
@@ -71,6 +74,25 @@ class ProgramReader {
   std::string block_;
   std::size_t used_ = 0;  // of the block
   bool ended_ = false;    // its output
+};
+
+// A program that is written to and answers. The destructor ends it.
+class ProgramDialogue {
+ public:
+  ProgramDialogue(std::vector<std::string> arguments, double stall_seconds);
+  ~ProgramDialogue();
+  ProgramDialogue(const ProgramDialogue&) = delete;
+  ProgramDialogue& operator=(const ProgramDialogue&) = delete;
+
+  // IoError naming it when it is gone or reads nothing for so long; never a signal.
+  void write(std::string_view bytes) const;
+  std::string read(std::size_t count) { return reader_->read(count); }  // as of ProgramReader
+  int finish() { return reader_->finish(); }
+
+ private:
+  std::string name_;
+  int writing_ = -1;
+  std::unique_ptr<ProgramReader> reader_;
 };
 
 // A fresh directory under the system's temporary one, removed with everything in it by the destructor.

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/bounded_json.h"
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/options.h"
@@ -52,7 +53,7 @@ class Descriptor {
 };
 
 LedgerRow parse_row(const std::string& line) {
-  const auto json = nlohmann::json::parse(line);
+  const auto json = parse_json(line, "");
   LedgerRow row;
   row.split = json.at("split");
   row.index = json.at("index");

@@ -45,8 +45,10 @@ Probe probe_split(const PrepareOptions& options, const std::string& split, const
                   const PrepareRun& run) {
   const KeptRules rules(options.duplicates, options.caps);
   const SampleWork work(options, tokenizers, rules);
-  const auto source = open_source(options.data, split, prepared_roles(options),
-                                  {0, run.part, [&work](ReadResult& result) { work.look(result); }});
+  const auto decoders = apart_decoders(options, run);
+  const auto source =
+      open_source(options.data, split, prepared_roles(options),
+                  {0, run.part, [&work](ReadResult& result) { work.look(result); }, chosen_decoder(decoders)});
   Probe probe;
   const auto begin = Clock::now();
   std::vector<ReadResult> batch;

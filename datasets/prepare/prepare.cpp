@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
+#include <thread>
 
 #include "base/files.h"
 #include "datasets/prepare/likeness.h"
@@ -27,8 +29,13 @@ class DirectoryLock {
     if (error) throw IoError(directory.string(), "", "cannot make the directory: " + error.message());
     descriptor_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor_ < 0) throw IoError(directory.string(), "", "cannot open the directory");
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-    const int code = errno;
+    int code = try_lock();
+    // A program that one killed a moment ago was just starting still has it until it runs.
+    for (int round = 0; code == EWOULDBLOCK && round < kRounds; ++round) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      code = try_lock();
+    }
+    if (code == 0) return;
     ::close(descriptor_);
     if (code == EWOULDBLOCK) throw InputError(directory.string(), "", "another program is preparing it");
     throw IoError(directory.string(), "", "cannot lock the directory: " + std::generic_category().message(code));
@@ -38,6 +45,10 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
 
  private:
+  static constexpr int kRounds = 20;
+
+  int try_lock() const { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
+
   int descriptor_;
 };
 
@@ -179,7 +190,8 @@ PrepareReport prepare_data(const PrepareOptions& options, const fs::path& direct
                           run,
                           resume_or_begin(options, directory, settings, tokenizers),
                           KeptRules(options.duplicates, options.caps),
-                          {}};
+                          {},
+                          apart_decoders(options, run)};
   const bool finished = all_complete(options, preparation.manifest);
   if (!finished) {
     sweep(directory);

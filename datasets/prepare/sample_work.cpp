@@ -1,5 +1,7 @@
 #include "datasets/prepare/sample_work.h"
 
+#include "base/bounded_json.h"
+
 namespace palimpsest {
 
 namespace {
@@ -12,15 +14,9 @@ struct RoleBatch {
   std::vector<WorkedSample*> samples;
 };
 
-std::size_t bytes_of(const Media& media) {
-  if (const Text* text = std::get_if<Text>(&media)) return text->utf8.size();
-  if (const Image* image = std::get_if<Image>(&media)) return image->pixels_HWC.nbytes();
-  return std::get<Audio>(media).samples_N.nbytes();
-}
-
 std::size_t bytes_of(const ReadResult& result) {
   std::size_t sum = 0;
-  for (const auto& [role, media] : result.sample.roles) sum += bytes_of(media);
+  for (const auto& [role, media] : result.sample.roles) sum += media_bytes(media);
   return sum;
 }
 
@@ -68,6 +64,7 @@ void apply_bound(const std::string& role, std::int64_t max_tokens, WorkedSample&
   const auto codes = sample.codes.find(role);
   if (max_tokens == 0 || codes == sample.codes.end() || codes->second.ids_L.numel() <= max_tokens) return;
   const std::int64_t length = codes->second.ids_L.numel();
+  sample.codes.erase(codes);  // nobody will ask for them
   if (sample.row.outcome == Outcome::kKept) {
     sample.row.rule = "tokenizers." + role + ".max_tokens";
     sample.row.value = length;
@@ -78,8 +75,15 @@ void apply_bound(const std::string& role, std::int64_t max_tokens, WorkedSample&
 
 }  // namespace
 
-SampleWork::SampleWork(const PrepareOptions& options, const RoleTokenizers& tokenizers, const KeptRules& rules)
-    : options_(options), tokenizers_(tokenizers), rules_(rules), filters_(options.filters) {}
+std::size_t WorkedSample::bytes() const {
+  std::size_t sum = memory_of(meta);
+  for (const auto& [role, code] : codes) sum += code.ids_L.nbytes() + code.layout.coordinates_LA.nbytes();
+  return sum;
+}
+
+SampleWork::SampleWork(const PrepareOptions& options, const RoleTokenizers& tokenizers, const KeptRules& rules,
+                       StageMeter* meter)
+    : options_(options), tokenizers_(tokenizers), rules_(rules), meter_(meter), filters_(options.filters) {}
 
 void SampleWork::look(ReadResult& result) const {
   filters_.judge(result);
@@ -87,6 +91,8 @@ void SampleWork::look(ReadResult& result) const {
 }
 
 void SampleWork::prepare(ReadResult& result) const {
+  StageTimer timer(meter_, Stage::kFilter);
+  timer.count(1);
   finish(result);
   if (result.fine()) filters_.judge(result);  // what was not there to be looked at
   if (result.fine()) rules_.note(result, /*at_last=*/true);
@@ -96,6 +102,9 @@ void SampleWork::prepare(ReadResult& result) const {
 
 void SampleWork::tokenize(std::vector<ReadResult>& results, std::vector<WorkedSample>& samples) const {
   const std::size_t first = samples.size();
+  StageTimer timer(meter_, Stage::kTokenize);
+  timer.count(static_cast<std::size_t>(
+      std::count_if(results.begin(), results.end(), [](const ReadResult& result) { return result.fine(); })));
   for (ReadResult& result : results) samples.push_back(begin_sample(result));
   for (const auto& [role, tokenizer] : tokenizers_.tokenizers) {
     RoleBatch batch;

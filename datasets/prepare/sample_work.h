@@ -5,6 +5,7 @@
 #include "datasets/prepare/kept_rules.h"
 #include "datasets/prepare/ledger.h"
 #include "datasets/prepare/settings.h"
+#include "datasets/prepare/stage_meter.h"
 #include "datasets/sources/source.h"
 
 namespace palimpsest {
@@ -14,13 +15,15 @@ struct WorkedSample {
   LedgerRow row;  // but for split, index and place
   nlohmann::json meta;
   std::map<std::string, Codes> codes;
-  std::map<std::string, std::string> raw;  // members of a failed one
+  std::shared_ptr<const std::map<std::string, std::string>> raw;  // members of a failed one
+  std::size_t bytes() const;                                      // of memory that ids and meta take
 };
 
 class SampleWork {
  public:
-  // All must outlive it.
-  SampleWork(const PrepareOptions& options, const RoleTokenizers& tokenizers, const KeptRules& rules);
+  // All must outlive it. `meter`, where there is one, is told of the stages.
+  SampleWork(const PrepareOptions& options, const RoleTokenizers& tokenizers, const KeptRules& rules,
+             StageMeter* meter = nullptr);
 
   // For Reading::look: filters and traits of media as they were read.
   void look(ReadResult& result) const;
@@ -36,6 +39,7 @@ class SampleWork {
   const PrepareOptions& options_;
   const RoleTokenizers& tokenizers_;
   const KeptRules& rules_;
+  StageMeter* meter_;
   Filters filters_;
 };
 

@@ -67,7 +67,7 @@ nlohmann::json preparation_settings(const PrepareOptions& options, const RoleTok
   for (const auto& [name, filter] : options.filters) {
     if (filter.measure == "listed") settings["filters"][name]["of"] = hash64_hex(read_file(find_data(filter.of, "of")));
   }
-  for (const char* name : {"max_failure_rate", "quarantine"}) settings["prepare"].erase(name);
+  for (const char* name : {"max_failure_rate", "quarantine", "apart"}) settings["prepare"].erase(name);
   if (part.count > 1) settings["part"] = part_name(part);
   for (const auto& [name, tokens] : tokenizers.tokens) settings["tokenizers"][name]["path"] = tokens.fingerprint;
   return settings.flatten();

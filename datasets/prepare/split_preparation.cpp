@@ -11,8 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kRawBatch = 32 << 20;  // bytes of files that end a batch early
-constexpr std::size_t kRawAhead = 96 << 20;  // and that end reading ahead
+constexpr std::size_t kRawBatch = 32 << 20;     // bytes of files that end a batch early
+constexpr std::size_t kRawAhead = 96 << 20;     // and that end reading ahead
+constexpr std::size_t kShardBytes = 128 << 20;  // of memory for ids and meta that end a shard early
 
 std::string digits(std::int64_t number, std::size_t width) {
   const std::string text = std::to_string(number);
@@ -52,14 +53,29 @@ void count_row(const LedgerRow& row, PrepareReport& report) {
   ++counts.rules[row.rule];
 }
 
+MediaDecoder chosen_decoder(const std::unique_ptr<ApartDecoders>& decoders) {
+  if (!decoders) return decode_media;
+  return [apart = decoders.get()](std::string_view bytes, std::string_view name, const MediaForm& form) {
+    return apart->decode(bytes, name, form);
+  };
+}
+
+std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run) {
+  if (!options.prepare.apart) return nullptr;
+  // What /proc/self/exe is to this process, not to the one that is started.
+  const fs::path program = fs::is_symlink(run.program) ? fs::read_symlink(run.program) : fs::path(run.program);
+  return std::make_unique<ApartDecoders>(ApartOptions{.program = program.string()});
+}
+
 SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
     : shared_(shared),
       split_(std::move(split)),
       index_(shared.manifest.splits[split_].inputs()),
       given_(index_),
-      work_(shared.options, shared.tokenizers, shared.rules),
+      work_(shared.options, shared.tokenizers, shared.rules, &meter_),
       source_(open_source(shared.options.data, split_, prepared_roles(shared.options),
-                          {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); }})),
+                          {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); },
+                           chosen_decoder(shared.decoders)})),
       tasks_(shared.run.workers) {}
 
 void SplitPreparation::run() {
@@ -74,13 +90,16 @@ void SplitPreparation::run() {
     while (!ended_ && tasks_.pending() < ahead && raw_bytes_ < kRawAhead) ended_ = !give_batch();
     if (tasks_.pending() == 0) break;
     take_batch();
-    const PrepareCounts& counts = shared_.report[split_];
-    progress.update(index_, plain_number(given_ - index_) + " in work, " + plain_number(counts.inputs() - counts.kept) +
-                                " left out");
+    progress.update(index_, stages());
   }
   shared_.manifest.splits[split_].complete = true;
   commit();
-  progress.finish();
+  progress.finish(stages());
+}
+
+std::string SplitPreparation::stages() const {
+  const PrepareCounts& counts = shared_.report[split_];
+  return meter_.line() + "; " + plain_number(counts.inputs() - counts.kept) + " left out";
 }
 
 // False when the source has ended.
@@ -89,6 +108,7 @@ bool SplitPreparation::give_batch() {
   const auto shard_left = sharding.samples_per_shard - given_ % sharding.samples_per_shard;
   const auto most = static_cast<std::size_t>(std::min(sharding.batch, shard_left));
   const auto batch = std::make_shared<std::vector<ReadResult>>();
+  StageTimer timer(&meter_, Stage::kRead);
   std::size_t bytes = 0;
   bool more = true;
   while (batch->size() < most && bytes < kRawBatch) {
@@ -99,6 +119,7 @@ bool SplitPreparation::give_batch() {
     bytes += result->bytes;
     batch->push_back(std::move(*result));
   }
+  timer.count(batch->size());
   if (batch->empty()) return false;
   given_ += static_cast<std::int64_t>(batch->size());
   raw_.push_back(bytes);
@@ -134,14 +155,16 @@ void SplitPreparation::place(WorkedSample sample) {
     row.shard = shard_file();
     row.row = builder_->rows();
     row.fitted = sample.meta.value("fitted", nlohmann::json());
+    bytes_ += sample.bytes();
     builder_->add(row.key, std::move(sample.meta), sample.codes);
   } else {
     row.traits.clear();
   }
   count_row(row, shared_.report);
   rows_.push_back(std::move(row));
-  if (shared_.options.prepare.quarantine && !sample.raw.empty()) quarantine(sample);
-  if (static_cast<std::int64_t>(rows_.size()) < shared_.options.prepare.samples_per_shard) return;
+  if (shared_.options.prepare.quarantine && sample.raw) quarantine(sample);
+  const bool full = static_cast<std::int64_t>(rows_.size()) == shared_.options.prepare.samples_per_shard;
+  if (!full && bytes_ < kShardBytes) return;
   commit();
   check_failures();
   begin_shard();
@@ -150,6 +173,7 @@ void SplitPreparation::place(WorkedSample sample) {
 void SplitPreparation::begin_shard() {
   builder_.emplace(split_, fs::path(shared_.options.data.source).filename().string(), shared_.tokenizers.tokens);
   rows_.clear();
+  bytes_ = 0;
 }
 
 std::string SplitPreparation::shard_file() const {
@@ -161,6 +185,8 @@ void SplitPreparation::commit() {
   SplitEntry& split = shared_.manifest.splits[split_];
   const fs::path& directory = shared_.directory;
   if (!rows_.empty()) {
+    StageTimer timer(&meter_, Stage::kWrite);
+    timer.count(static_cast<std::size_t>(builder_->rows()));
     const Shard shard = builder_->build();
     const std::string file = shard_file();
     const FormattedShard formatted = format_shard(shard, shared_.options.prepare.format());
@@ -186,7 +212,7 @@ void SplitPreparation::check_failures() const {
 void SplitPreparation::quarantine(const WorkedSample& sample) const {
   const fs::path folder = shared_.directory / kQuarantineName;
   fs::create_directories(folder);
-  for (const auto& [extension, bytes] : sample.raw)
+  for (const auto& [extension, bytes] : *sample.raw)
     write_file_atomically(folder / (split_ + "-" + digits(index_ - 1, 8) + "." + extension), bytes);
 }
 

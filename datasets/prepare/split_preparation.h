@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "datasets/prepare/sample_work.h"
 #include "datasets/shards/manifest.h"
+#include "modalities/media/apart.h"
 
 namespace palimpsest {
 
@@ -19,8 +20,13 @@ struct Preparation {
   PrepareRun run;
   Manifest manifest;
   KeptRules rules;
-  PrepareReport report;  // of what is in the ledger
+  PrepareReport report;                               // of what is in the ledger
+  std::unique_ptr<ApartDecoders> decoders = nullptr;  // where the recipe wants them
 };
+
+// How the recipe wants media decoded: by `decoders` where there are some.
+MediaDecoder chosen_decoder(const std::unique_ptr<ApartDecoders>& decoders);
+std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run);
 
 // One thread (the caller's) cuts the source apart, judges what comes back in the source's order and writes shards; the
 // workers do all between, a few batches ahead.
@@ -40,6 +46,7 @@ class SplitPreparation {
   void begin_shard();
   void commit();
   void check_failures() const;
+  std::string stages() const;  // for people
   std::string shard_file() const;
   void quarantine(const WorkedSample& sample) const;
 
@@ -50,11 +57,13 @@ class SplitPreparation {
   bool ended_ = false;           // the source
   std::deque<std::size_t> raw_;  // bytes of each batch that is under way
   std::size_t raw_bytes_ = 0;    // of all of them
+  StageMeter meter_;
   SampleWork work_;
   std::unique_ptr<Source> source_;
   OrderedTasks<Batch> tasks_;  // ends before the source does
   std::optional<ShardBuilder> builder_;
   std::vector<LedgerRow> rows_;
+  std::size_t bytes_ = 0;  // of memory that the builder's rows take
 };
 
 inline constexpr const char* kQuarantineName = "quarantine";  // SPLIT-INDEX.EXTENSION of samples that cannot be read

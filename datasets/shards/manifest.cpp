@@ -1,5 +1,6 @@
 #include "datasets/shards/manifest.h"
 
+#include "base/bounded_json.h"
 #include "base/errors.h"
 #include "base/files.h"
 
@@ -85,7 +86,7 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   }
   try {
     const std::string text = read_file(path);
-    const auto json = nlohmann::json::parse(text);
+    const auto json = parse_json(text, "");
     check_format(json);
     if (sealed(json) != text)
       throw InputError("", "checksum", "differs: the manifest is damaged or was edited; restore it or prepare again");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bounded_json.h"
 #include "base/errors.h"
 
 namespace palimpsest {
@@ -132,7 +133,7 @@ std::string ShardIndex::format() const {
 
 ShardIndex ShardIndex::parse(std::string_view text, const std::string& file, std::int64_t bytes) {
   try {
-    return from_json(nlohmann::json::parse(text), bytes);
+    return from_json(parse_json(text, ""), bytes);
   } catch (const nlohmann::json::exception& error) {
     throw InputError(file, kIndexKey, error.what());
   } catch (const InputError& error) {

@@ -1,10 +1,15 @@
 #include "datasets/sources/data_options.h"
 
+#include <cmath>
+
 #include "base/recipe.h"
 
 namespace palimpsest {
 
 namespace {
+
+constexpr std::int64_t kShortestPiece = 16;  // bytes of a text that is split
+constexpr double kMillion = 1e6;
 
 template <class Map>
 std::vector<std::string> names_of(const Map& map) {
@@ -48,6 +53,10 @@ void RoleOptions::validate() const {
                      : prefix.empty()                ? "field"
                                                      : "prefix",
                      "is for text");
+  if (split_bytes < 0 || (split_bytes > 0 && split_bytes < kShortestPiece))
+    throw InputError("", "split_bytes", "must be 0, or at least " + std::to_string(kShortestPiece));
+  if (split_bytes > 0 && (kind != "text" || several != SeveralTexts::kWhole || !prefix.empty()))
+    throw InputError("", "split_bytes", "is for texts of which a sample has one");
   if (!spoken.empty() && kind != "audio") throw InputError("", "spoken", "only audio is spoken");
   if (rows < 0 || columns < 0 || (rows == 0) != (columns == 0)) {
     throw InputError("", "rows", "rows and columns are both positive, or both 0");
@@ -85,7 +94,31 @@ void VideoOptions::validate() const {
   if (files.empty()) throw InputError("", "files", "names no extension");
 }
 
+void LimitOptions::validate() const {
+  if (!(max_seconds > 0.0 && max_seconds <= 86'400.0)) throw InputError("", "max_seconds", "must lie in 0..86400");
+  if (!(max_megapixels > 0.0 && max_megapixels <= 1000.0))
+    throw InputError("", "max_megapixels", "must lie in 0..1000");
+  if (!(film_megapixels > 0.0 && film_megapixels <= 100.0))
+    throw InputError("", "film_megapixels", "must lie in 0..100");
+  if (!(film_hours > 0.0 && film_hours <= 8760.0)) throw InputError("", "film_hours", "must lie in 0..8760");
+  if (text_mb < 1 || text_mb > 256) throw InputError("", "text_mb", "must lie in 1..256");
+  if (json_mb < 1 || json_mb > 256) throw InputError("", "json_mb", "must lie in 1..256");
+  if (json_levels < 1 || json_levels > 1000) throw InputError("", "json_levels", "must lie in 1..1000");
+  if (json_values < 1) throw InputError("", "json_values", "must be at least 1");
+}
+
+MediaLimits LimitOptions::media() const {
+  MediaLimits limits;
+  limits.image.max_pixels = std::llround(max_megapixels * kMillion);
+  limits.audio.max_seconds = max_seconds;
+  return limits;
+}
+
+FilmLimits LimitOptions::film() const { return {film_hours * 3600.0, std::llround(film_megapixels * kMillion)}; }
+
 void DataOptions::validate() const {
+  if (!group.empty() && !group_field.empty())
+    throw InputError("", "group_field", "a sample's group is of its key (group) or of a field, not both");
   if (roles.empty()) throw InputError("", "roles", "at least one role is needed");
   if (splits.empty()) throw InputError("", "splits", "at least one split is needed");
   check_names(names_of(roles), "roles");

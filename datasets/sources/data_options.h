@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/bounded_json.h"
 #include "base/options.h"
 #include "datasets/puzzles/options.h"
 #include "datasets/scenes/options.h"
+#include "modalities/media/clips.h"
 #include "modalities/media/form.h"
 
 namespace palimpsest {
@@ -31,6 +33,7 @@ struct RoleOptions {
   std::string prefix;                           // of a text file: only the lines that begin with it, without it
   std::string spoken;                           // the text role that this audio role speaks, instead of members
   bool optional = false;                        // may a sample lack it?
+  std::int64_t split_bytes = 0;  // of text: a longer one becomes as many samples, KEY#1of3 and on; 0: never
   std::int64_t rows = 0, columns = 0;
   FitPolicy fit = FitPolicy::kRefuse;
   std::int64_t sample_rate = 16'000;
@@ -44,13 +47,14 @@ struct RoleOptions {
     visitor("prefix", self.prefix, "only the lines of the text that begin with it, without it");
     visitor("spoken", self.spoken, "the text role that this role speaks");
     visitor("optional", self.optional, "may a sample lack the role?");
+    visitor("split_bytes", self.split_bytes, "a longer text becomes several samples, cut between words; 0 for never");
     visitor("rows", self.rows, "height of pictures in pixels, 0 as they are");
     visitor("columns", self.columns, "width of pictures in pixels");
     visitor("fit", self.fit, "pictures of another size: crop, pad, stretch or refuse");
     visitor("sample_rate", self.sample_rate, "of audio, Hz");
   }
   void validate() const;
-  MediaForm form() const { return {kind, sample_rate, rows, columns, fit}; }
+  MediaForm form() const { return {kind, sample_rate, rows, columns, fit, {}}; }
 };
 
 // [data.splits.SPLIT.variation]: each sample again and again, never quite the same.
@@ -175,6 +179,34 @@ struct VideoOptions {
   void validate() const;
 };
 
+// [data.limits]: what one sample may cost. What is larger fails alone, before memory is taken for it.
+struct LimitOptions {
+  double max_seconds = 300.0;    // of a sound
+  double max_megapixels = 64.0;  // of a picture
+  double film_megapixels = 10.0;
+  double film_hours = 24.0;
+  std::int64_t text_mb = 8;        // of a text
+  std::int64_t json_mb = 16;       // of a JSON document,
+  std::int64_t json_levels = 200;  // how deep its values may lie in each other,
+  std::int64_t json_values = 1'000'000;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& visitor) {
+    visitor("max_seconds", self.max_seconds, "longest sound, seconds");
+    visitor("max_megapixels", self.max_megapixels, "largest picture, millions of pixels");
+    visitor("film_megapixels", self.film_megapixels, "largest picture of a film, millions of pixels");
+    visitor("film_hours", self.film_hours, "longest film, hours");
+    visitor("text_mb", self.text_mb, "largest text, MB");
+    visitor("json_mb", self.json_mb, "largest JSON document, MB");
+    visitor("json_levels", self.json_levels, "how deep a JSON document's values may lie in each other");
+    visitor("json_values", self.json_values, "how many values a JSON document may have");
+  }
+  void validate() const;
+  MediaLimits media() const;
+  JsonLimits json() const { return {json_mb << 20, json_levels, json_values}; }
+  FilmLimits film() const;
+};
+
 // [data.idx]
 struct IdxOptions {
   std::string labels;                // the file of labels
@@ -197,7 +229,9 @@ struct DataOptions {
   IdxOptions idx;
   Hdf5Options hdf5;
   VideoOptions video;
+  LimitOptions limits;
   std::string group;  // regular expression; what it catches of a key (its first group, or all) is the sample's group
+  std::string group_field;  // or the field whose value is the sample's group
   std::map<std::string, RoleOptions> roles;
   std::map<std::string, SplitOptions> splits;
   SpeechOptions speech;
@@ -210,6 +244,9 @@ struct DataOptions {
     visitor("source", self.source, "a file, a folder or a pattern such as a-{00..12}.tar, as the form has it");
     visitor("table", self.table, "a .csv, .tsv or .jsonl table of a folder's files");
     visitor("group", self.group, "regular expression that catches a key's group, which no split divides");
+    visitor("group_field", self.group_field,
+            "field whose value is the sample's group, which no split divides; a.b within a");
+    visitor("limits", self.limits, "what one sample may cost");
     visitor("tar", self.tar, "of tars");
     visitor("lines", self.lines, "of texts");
     visitor("idx", self.idx, "of IDX files");

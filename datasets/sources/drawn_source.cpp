@@ -53,6 +53,9 @@ class DrawnSource : public Source {
 
 std::unique_ptr<Source> drawn_source(std::unique_ptr<DrawnSamples> samples, const std::vector<DrawnRole>& offered,
                                      MemberRequest request) {
+  if (!request.group_field.empty())
+    throw InputError("", "data.group_field",
+                     "is for sources that read files; a drawn one says itself what is held out");
   for (const auto& [name, role] : request.roles) check_role(name, role, offered);
   return std::make_unique<DrawnSource>(std::move(samples), std::move(request));
 }

@@ -105,7 +105,7 @@ class FolderReader : public MemberReader {
   // Keys reach the ledger and are known again from it, whatever the names of the files.
   static std::string key_of_sample(const std::string& key) { return is_safe_name(key) ? key : printable_name(key); }
 
-  static Members read_members(const std::string& key, const Group& group) {
+  Members read_members(const std::string& key, const Group& group) const {
     Members members{.key = key_of_sample(key), .fields = group.fields, .error = group.error};
     if (!is_safe_name(key)) members.error = "an unsafe name";
     for (const GroupFile& file : group.files) {
@@ -115,12 +115,12 @@ class FolderReader : public MemberReader {
   }
 
   // Reads one file into the group; returns what is wrong with it.
-  static std::string read_member(const GroupFile& file, Members& members) {
-    std::error_code ignored;
+  std::string read_member(const GroupFile& file, Members& members) const {
     if (members.bytes.contains(file.member)) return "has ." + file.member + " twice, in letters of another case";
-    if (static_cast<std::int64_t>(fs::file_size(file.path, ignored)) > kLongestMember)
-      return "." + file.member + " has more than 256 MB";
     try {
+      const std::string wrong =
+          request_.too_long(file.member, static_cast<std::int64_t>(fs::file_size(file.path)), members);
+      if (!wrong.empty()) return wrong;
       members.bytes.emplace(file.member, read_file(file.path));
     } catch (const std::runtime_error& error) {
       return error.what();
@@ -163,8 +163,7 @@ std::unique_ptr<MemberReader> folder_reader(const fs::path& folder, const std::s
 }
 
 std::unique_ptr<Source> folder_source(const fs::path& folder, const std::string& table, MemberRequest request) {
-  auto roles = request.roles;
-  return member_source(folder_reader(folder, table, std::move(request)), std::move(roles));
+  return member_source(folder_reader(folder, table, request), request);
 }
 
 SourceForm folder_form() {

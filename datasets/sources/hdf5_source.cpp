@@ -236,9 +236,7 @@ class ArraysReader : public MemberReader {
 
 std::unique_ptr<Source> hdf5_source(std::vector<std::filesystem::path> files, const Hdf5Options& options,
                                     MemberRequest request, const std::string& program) {
-  auto roles = request.roles;
-  return member_source(std::make_unique<ArraysReader>(std::move(files), options, std::move(request), program),
-                       std::move(roles));
+  return member_source(std::make_unique<ArraysReader>(std::move(files), options, request, program), request);
 }
 
 SourceForm hdf5_form() {

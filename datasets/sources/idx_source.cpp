@@ -134,8 +134,7 @@ std::string identity_of_idx(const DataOptions& data) {
 
 std::unique_ptr<Source> idx_source(const std::filesystem::path& pictures, const IdxOptions& options,
                                    MemberRequest request) {
-  auto roles = request.roles;
-  return member_source(std::make_unique<IdxReader>(pictures, options, std::move(request)), std::move(roles));
+  return member_source(std::make_unique<IdxReader>(pictures, options, request), request);
 }
 
 SourceForm idx_form() {

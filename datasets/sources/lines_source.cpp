@@ -102,8 +102,7 @@ class LinesReader : public MemberReader {
 bool is_lines_file(const fs::path& path) { return is_json_lines(path) || unpacked_name(path).extension() == ".txt"; }
 
 std::unique_ptr<Source> lines_source(std::vector<fs::path> files, const LinesOptions& options, MemberRequest request) {
-  auto roles = request.roles;
-  return member_source(std::make_unique<LinesReader>(std::move(files), options, std::move(request)), std::move(roles));
+  return member_source(std::make_unique<LinesReader>(std::move(files), options, request), request);
 }
 
 SourceForm lines_form() {

@@ -9,10 +9,12 @@
 
 #include "datasets/sources/data_options.h"
 #include "datasets/sources/source.h"
+#include "modalities/media/apart.h"
 
 namespace palimpsest {
 
-inline constexpr std::int64_t kLongestMember = 256 << 20;  // bytes; a larger one is a mistake or an attack
+inline constexpr std::int64_t kLongestMember = 256 << 20;  // bytes of all of a sample; more is a mistake or an attack
+inline constexpr std::size_t kLongestKey = 4096;           // bytes
 
 struct Members {
   std::string key;
@@ -27,8 +29,14 @@ struct MemberRequest {
   std::map<std::string, RoleOptions> roles;             // those with members
   std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
   std::string split{};                                  // for sources that are drawn and have no files
+  LimitOptions limits{};
+  MediaDecoder decode = decode_media;
+  std::string group_field{};  // when not empty, `accepts_group` is asked in the place of `accepts`
+  std::function<bool(const std::string& key, const std::string& group)> accepts_group{};
 
-  bool wants_key(const std::string& key) const { return !accepts || accepts(key); }
+  bool wants_key(const std::string& key) const { return !group_field.empty() || !accepts || accepts(key); }
+  // Of a member of so many bytes beside `others` that the sample has: what is wrong with reading it, "" for nothing.
+  std::string too_long(const std::string& extension, std::int64_t bytes, const Members& others) const;
   std::set<std::string> extensions() const;  // that any role reads, and json
 };
 
@@ -39,21 +47,20 @@ class MemberReader {
   virtual std::optional<Members> next() = 0;  // nullopt at the end
 };
 
-// The samples of what the reader gives.
-std::unique_ptr<Source> member_source(std::unique_ptr<MemberReader> reader, std::map<std::string, RoleOptions> roles);
-
-// One sample, or one a text where a role takes each, whose step decodes the members into the roles; the fields of the
-// json member (over the others) become the meta, with what had to be done to fit a picture under "fitted". Never throws
-// for bad content: that is the result's error.
-std::vector<ReadResult> make_samples(Members members, std::shared_ptr<const std::map<std::string, RoleOptions>> roles);
+// The samples of what the reader gives: of a group of members one, or one a text where a role takes each or is split,
+// whose step decodes the members into the roles; the fields of the json member (over the others) become the meta, with
+// what had to be done to fit a picture under "fitted". Bad content is the result's error. Of pictures that are large
+// (ImageLimits) one is decoded at a time.
+std::unique_ptr<Source> member_source(std::unique_ptr<MemberReader> reader, const MemberRequest& request);
 
 // The field at "name" or, where there is none, at "outer.inner"; null when there is neither.
 const nlohmann::json* find_field(const nlohmann::json& fields, const std::string& name);
 
-// Is the name a relative path of plain UTF-8 that stays where it is put?
+// Is the name a relative path of plain UTF-8, not longer than a key may be, that stays where it is put?
 bool is_safe_name(std::string_view name);
 
-// The name with '?' for every byte that is not printable ASCII: the key of a sample whose name is not safe.
+// The name with '?' for every byte that is not printable ASCII, as far as a key may reach: the key of a sample whose
+// name is not safe.
 std::string printable_name(std::string_view name);
 
 }  // namespace palimpsest

@@ -76,6 +76,12 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
   }
   const auto cursor = std::make_shared<SplitCursor>(Split(split_options, data.group, reading.part));
   request.accepts = [cursor](const std::string& key) { return cursor->wants(key); };
+  request.group_field = data.group_field;
+  request.accepts_group = [cursor](const std::string& key, const std::string& group) {
+    return cursor->wants(key, group);
+  };
+  request.limits = data.limits;
+  request.decode = reading.decode;
   auto source = split_source(form_of(data).open(data, std::move(request)), cursor);
   if (reading.look) source = std::make_unique<LookedAt>(std::move(source), reading.look);
   if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation);

@@ -4,6 +4,7 @@
 #include "datasets/sources/data_options.h"
 #include "datasets/sources/source.h"
 #include "datasets/sources/split_source.h"
+#include "modalities/media/apart.h"
 
 namespace palimpsest {
 
@@ -13,6 +14,7 @@ struct Reading {
   Part part = {};
   std::function<void(ReadResult&)> look =
       {};  // at media as their files have them, before pictures are fitted or varied
+  MediaDecoder decode = decode_media;
 };
 
 // The samples of a split with the named roles (all when empty). InputError: unknown split or role (nearest suggested),

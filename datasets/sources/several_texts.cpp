@@ -24,7 +24,31 @@ std::size_t wording_mark(const std::string& key) {
   return digits(mark + 1, of) && digits(of + 2, key.size()) ? mark : std::string::npos;
 }
 
+// Where a piece of at most `bytes` of the longer text ends best.
+std::size_t end_of_piece(std::string_view text, std::size_t bytes) {
+  const std::string_view piece = text.substr(0, bytes);
+  for (const std::string_view mark : {"\n\n", "\n", ". ", " "}) {
+    const std::size_t found = piece.rfind(mark);
+    if (found != std::string_view::npos && found + mark.size() > bytes / 2) return found + mark.size();
+  }
+  const auto inside = [&text](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  std::size_t end = bytes;
+  while (end > bytes - 3 && inside(end)) --end;  // a character has four bytes at most
+  return end;
+}
+
 }  // namespace
+
+std::vector<std::string_view> split_text(std::string_view text, std::int64_t bytes) {
+  std::vector<std::string_view> pieces;
+  while (static_cast<std::int64_t>(text.size()) > bytes) {
+    const std::size_t end = end_of_piece(text, static_cast<std::size_t>(bytes));
+    pieces.push_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  if (!text.empty() || pieces.empty()) pieces.push_back(text);
+  return pieces;
+}
 
 std::vector<std::string_view> wordings_of(std::string_view text, const RoleOptions& role) {
   if (role.several == SeveralTexts::kWhole && role.prefix.empty()) return {text};

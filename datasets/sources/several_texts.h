@@ -18,6 +18,11 @@ std::vector<std::string_view> wordings_of(std::string_view text, const RoleOptio
 std::vector<std::string_view> choose_wordings(std::vector<std::string_view> wordings, const RoleOptions& role,
                                               const std::string& key, const std::string& name);
 
+// The text in pieces of at most so many bytes (at least 4), which make it up again end to end: cut at the last
+// paragraph, line, sentence or word of a piece's second half, whichever is found first in this order, else between two
+// characters.
+std::vector<std::string_view> split_text(std::string_view text, std::int64_t bytes);
+
 // KEY#2of5: the second of five samples that one group of members makes, by its texts or, of a film, by its clips. KEY
 // itself when it is the only one.
 std::string wording_key(const std::string& key, std::size_t index, std::size_t count);

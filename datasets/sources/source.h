@@ -35,9 +35,9 @@ struct ReadResult {
   std::string origin = {};                         // key of the sample that this one varies; empty: itself
   std::map<std::string, std::string> traits = {};  // what steps noted of the media as they were read, by rule
   std::set<std::string> judged = {};               // roles that were looked at as they were read
-  std::map<std::string, std::string> raw = {};     // members of a sample that could not be decoded, by extension
-  std::function<void(ReadResult&)> look = {};      // asked at media as their files have them, before they are fitted
-  std::size_t bytes = 0;                           // that wait to be decoded
+  std::shared_ptr<const std::map<std::string, std::string>> raw = {};  // members of one that failed, by extension
+  std::function<void(ReadResult&)> look = {};  // asked at media as their files have them, before they are fitted
+  std::size_t bytes = 0;                       // that wait to be decoded
   std::vector<std::function<void(ReadResult&)>> steps = {};
 
   bool fine() const { return error.empty() && !refusal; }

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kLongestSpoken = 100'000;  // bytes; a system takes no longer arguments
+
 // "Voices available: kal slt rms" -> the names after the colon.
 std::vector<std::string> known_voices(const std::string& program) {
   if (find_program(program).empty()) {
@@ -41,6 +43,8 @@ Speaker::Speaker(SpeechOptions options, const std::vector<std::string>& voices) 
 }
 
 Speaker::Job Speaker::start(const std::string& text, const std::string& voice) const {
+  if (text.size() > kLongestSpoken)
+    throw InputError(text.substr(0, 40) + "...", "", "has more than 100 kB, too much to be spoken");
   static std::atomic<std::int64_t> number{0};  // tells partial files of one process apart
   const std::string identity = options_.program + '\n' + voice + '\n' + text;
   const std::string name = hash64_hex(identity) + hash64_hex(identity + '\n');

@@ -53,9 +53,10 @@ bool Split::in_part(const std::string& group) const {
   return RandomKey::root(0).fold("part").fold(group).below(count, 0) == static_cast<std::uint64_t>(part_.index);
 }
 
-bool Split::holds(const std::string& key) const {
+bool Split::holds(const std::string& key) const { return holds(key, group_of(key, group_)); }
+
+bool Split::holds(const std::string& key, const std::string& group) const {
   if (!options_.keys.empty()) return keys_.contains(key);
-  const std::string group = group_of(key, group_);
   const double place = RandomKey::root(0).fold("split").fold(group).uniform(0);
   return options_.from <= place && place < options_.to && in_part(group);
 }
@@ -64,9 +65,17 @@ SplitCursor::SplitCursor(Split split) : split_(std::move(split)), missing_(split
 
 bool SplitCursor::wants(const std::string& key) {
   const std::string whole = without_wording(key);  // all wordings of a picture are of one split
-  if (!split_.holds(whole)) return false;
-  missing_.erase(whole);
-  return true;
+  return found(whole, split_.holds(whole));
+}
+
+bool SplitCursor::wants(const std::string& key, const std::string& group) {
+  const std::string whole = without_wording(key);
+  return found(whole, split_.holds(whole, group));
+}
+
+bool SplitCursor::found(const std::string& key, bool held) {
+  if (held) missing_.erase(key);
+  return held;
 }
 
 std::optional<std::string> SplitCursor::next_missing() {

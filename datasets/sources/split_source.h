@@ -23,6 +23,8 @@ class Split {
 
   // A pure function of the key, so that what is added later moves no sample that was there.
   bool holds(const std::string& key) const;
+  // The same of a sample whose group is told by something else than its key. A file of keys goes by the key alone.
+  bool holds(const std::string& key, const std::string& group) const;
   const std::set<std::string>& keys() const { return keys_; }  // of the file and part; empty when the split is a share
 
  private:
@@ -40,10 +42,13 @@ class SplitCursor {
   explicit SplitCursor(Split split);
 
   bool wants(const std::string& key);
+  bool wants(const std::string& key, const std::string& group);
   // After the last sample: the next key of the split's file that never came.
   std::optional<std::string> next_missing();
 
  private:
+  bool found(const std::string& key, bool held);
+
   Split split_;
   std::set<std::string> missing_;
 };

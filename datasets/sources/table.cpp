@@ -1,5 +1,6 @@
 #include "datasets/sources/table.h"
 
+#include "base/bounded_json.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "modalities/media/text.h"
@@ -41,6 +42,10 @@ Rows read_cells(std::string_view text, const std::string& name, char separator) 
   const auto& header = lines.front();
   if (std::find(header.begin(), header.end(), kFile) == header.end())
     throw InputError(name, "line 1", "names no column 'file'");
+  for (auto column = header.begin(); column != header.end(); ++column) {
+    if (std::find(header.begin(), column, *column) != column)
+      throw InputError(name, "line 1", "names the column '" + *column + "' twice");
+  }
   Rows rows;
   for (std::size_t line = 1; line < lines.size(); ++line) {
     if (lines[line].size() != header.size()) {
@@ -62,7 +67,7 @@ Rows read_jsonl(std::string_view text, const std::string& name) {
     const std::string_view row_text = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (row_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    nlohmann::json row = nlohmann::json::parse(row_text, nullptr, false);
+    nlohmann::json row = parse_json(row_text, name + ", line " + std::to_string(line), LimitOptions{}.json());
     if (!row.is_object()) throw InputError(name, "line " + std::to_string(line), "is not a JSON object");
     add_row(rows, std::move(row), name, line);
   }

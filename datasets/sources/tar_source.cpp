@@ -104,13 +104,13 @@ class TarReader : public MemberReader {
   }
 
   // Reads the member at hand into the group; returns what is wrong with it.
-  std::string read_member(Members& members) {
+  std::string read_member(Members& members) const {
     const std::string& extension = parts_.extension;
     if (!tar_->is_file()) return "." + extension + " is not a file but a link or a device";
     if (!extensions_.contains(extension)) return "";
     if (members.bytes.contains(extension)) return "has ." + extension + " twice";
-    if (tar_->size() > kLongestMember)
-      return "." + extension + " has " + std::to_string(tar_->size()) + " bytes, more than 256 MB";
+    const std::string wrong = request_.too_long(extension, tar_->size(), members);
+    if (!wrong.empty()) return wrong;
     members.bytes.emplace(extension, tar_->read());
     return "";
   }
@@ -139,8 +139,7 @@ std::unique_ptr<MemberReader> tar_reader(std::vector<std::filesystem::path> tars
 
 std::unique_ptr<Source> tar_source(std::vector<std::filesystem::path> tars, const TarOptions& options,
                                    MemberRequest request) {
-  auto roles = request.roles;
-  return member_source(tar_reader(std::move(tars), options, std::move(request)), std::move(roles));
+  return member_source(tar_reader(std::move(tars), options, request), request);
 }
 
 SourceForm tar_form() {

@@ -26,8 +26,10 @@ std::int64_t wanted_rate(const std::map<std::string, RoleOptions>& roles) {
 
 class ClipsReader : public MemberReader {
  public:
-  ClipsReader(std::unique_ptr<MemberReader> films, VideoOptions options, std::int64_t sample_rate)
-      : films_(std::move(films)), options_(std::move(options)), sample_rate_(sample_rate) {}
+  ClipsReader(std::unique_ptr<MemberReader> films, VideoOptions options, const MemberRequest& request)
+      : films_(std::move(films)), options_(std::move(options)), sample_rate_(wanted_rate(request.roles)) {
+    form_ = {options_.clip_seconds, options_.frames, request.limits.film()};
+  }
 
   std::optional<Members> next() override {
     while (clip_ == count_) {
@@ -57,35 +59,36 @@ class ClipsReader : public MemberReader {
     }
     if (ending.empty()) throw InputError(film_.key, "", "has no film");
     clips_.reset();
+    sound_.reset();
     bytes_ = std::move(film_.bytes.at(ending));
     film_.bytes.erase(ending);
     const std::string name = film_.key + "." + ending;
-    clips_ = std::make_unique<ClipReader>(bytes_, name, options_.clip_seconds, options_.frames);
-    sound_.reset();
-    if (sample_rate_ > 0) decode_sound(name);
+    clips_ = std::make_unique<ClipReader>(bytes_, name, form_);
+    if (sample_rate_ > 0) open_sound(name);
     clip_ = 0;
     count_ = clips_->count();
     if (count_ == 0) throw InputError(name, "", "is shorter than a clip");
   }
 
   // A film may be silent; whether its clips may lack the sound is for the role to say.
-  void decode_sound(const std::string& name) {
-    for (const StreamForm& stream : read_streams(bytes_, name)) {
-      if (stream.kind != "audio") continue;
-      sound_ = decode_audio(bytes_, sample_rate_, name);
+  void open_sound(const std::string& name) {
+    const auto streams = read_streams(bytes_, name);
+    if (std::none_of(streams.begin(), streams.end(), [](const StreamForm& stream) { return stream.kind == "audio"; }))
       return;
-    }
+    AudioLimits limits;
+    limits.max_seconds = form_.limits.max_seconds;
+    sound_ = std::make_unique<SoundReader>(bytes_, name, sample_rate_, limits);
   }
 
   Members next_clip() {
     Members members = film_;  // side-files and fields
     members.key = wording_key(film_.key, static_cast<std::size_t>(clip_), static_cast<std::size_t>(count_));
-    const double start = static_cast<double>(clip_++) * options_.clip_seconds;
-    members.fields["start"] = start;
+    const std::int64_t clip = clip_++;
+    members.fields["start"] = static_cast<double>(clip) * options_.clip_seconds;
     if (!members.error.empty()) return members;  // damaged before
     try {
       add_frames(members, clips_->next());
-      if (sound_) add_sound(members, start);
+      if (sound_) add_sound(members, clip);
     } catch (const InputError& error) {
       film_.error = members.error = error.what();
     }
@@ -99,22 +102,24 @@ class ClipsReader : public MemberReader {
     }
   }
 
-  void add_sound(Members& members, double start) const {
-    const std::int64_t total = sound_->samples_N.numel();
-    const auto place = [&](double seconds) {
-      return std::min(total, static_cast<std::int64_t>(seconds * static_cast<double>(sample_rate_) + 0.5));
+  // Clips come in order, and so do the parts of the sound.
+  void add_sound(Members& members, std::int64_t clip) const {
+    const auto place = [this](std::int64_t of) {
+      const double seconds = static_cast<double>(of) * options_.clip_seconds;
+      return static_cast<std::int64_t>(seconds * static_cast<double>(sample_rate_) + 0.5);
     };
-    const std::int64_t begin = place(start), end = place(start + options_.clip_seconds);
-    if (begin < end) members.media.emplace(kSound, Audio{sound_->samples_N.slice(0, begin, end).clone(), sample_rate_});
+    const at::Tensor samples_N = sound_->read(place(clip + 1) - place(clip));
+    if (samples_N.numel() > 0) members.media.emplace(kSound, Audio{samples_N, sample_rate_});
   }
 
   std::unique_ptr<MemberReader> films_;
   VideoOptions options_;
   std::int64_t sample_rate_;
+  ClipForm form_;
   Members film_;       // without the film itself; its error stands for all clips from there on
   std::string bytes_;  // of the film
   std::unique_ptr<ClipReader> clips_;
-  std::optional<Audio> sound_;
+  std::unique_ptr<SoundReader> sound_;  // null for a silent one
   std::int64_t clip_ = 0, count_ = 0;
 };
 
@@ -129,11 +134,11 @@ std::map<std::string, RoleOptions> with_films(std::map<std::string, RoleOptions>
 }
 
 std::unique_ptr<Source> open_films(const DataOptions& data, MemberRequest request) {
-  const auto roles = request.roles;
+  const MemberRequest clips = request;
   request.roles = with_films(request.roles, data.video);
   auto films = is_folder(data) ? folder_reader(find_data(data.source, "data.source"), data.table, std::move(request))
                                : tar_reader(find_data_files(data.source, "data.source"), data.tar, std::move(request));
-  return video_source(std::move(films), data.video, roles);
+  return video_source(std::move(films), data.video, clips);
 }
 
 std::string identity_of_films(const DataOptions& data) {
@@ -145,9 +150,8 @@ std::string identity_of_films(const DataOptions& data) {
 }  // namespace
 
 std::unique_ptr<Source> video_source(std::unique_ptr<MemberReader> films, const VideoOptions& options,
-                                     std::map<std::string, RoleOptions> roles) {
-  auto clips = std::make_unique<ClipsReader>(std::move(films), options, wanted_rate(roles));
-  return member_source(std::move(clips), std::move(roles));
+                                     const MemberRequest& request) {
+  return member_source(std::make_unique<ClipsReader>(std::move(films), options, request), request);
 }
 
 SourceForm video_form() {

@@ -10,7 +10,7 @@ namespace palimpsest {
 // of several), `sound`, and the film's own side-files; fields: `start` (seconds) besides those of the film. A film that
 // cannot be read is one result with an error; of one that is damaged midway every clip from there on is.
 std::unique_ptr<Source> video_source(std::unique_ptr<MemberReader> films, const VideoOptions& options,
-                                     std::map<std::string, RoleOptions> roles);
+                                     const MemberRequest& request);
 
 SourceForm video_form();
 

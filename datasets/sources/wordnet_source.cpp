@@ -89,8 +89,7 @@ class WordnetReader : public MemberReader {
 }  // namespace
 
 std::unique_ptr<Source> wordnet_source(std::vector<std::filesystem::path> files, MemberRequest request) {
-  auto roles = request.roles;
-  return member_source(std::make_unique<WordnetReader>(std::move(files), std::move(request)), std::move(roles));
+  return member_source(std::make_unique<WordnetReader>(std::move(files), request), request);
 }
 
 SourceForm wordnet_form() {

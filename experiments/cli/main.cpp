@@ -7,6 +7,7 @@
 #include "base/machine.h"
 #include "datasets/sources/hdf5_rows.h"
 #include "experiments/cli/commands.h"
+#include "modalities/media/apart.h"
 
 namespace {
 
@@ -40,6 +41,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (!arguments.empty() && arguments.front() == palimpsest::kReadHdf5)  // this program called itself
     return palimpsest::serve_hdf5_rows({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments.front() == palimpsest::kDecodeApart)
+    return palimpsest::serve_decoding({arguments.begin() + 1, arguments.end()});
   palimpsest::prepare_process();
   try {
     return run(argc, argv);

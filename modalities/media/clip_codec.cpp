@@ -38,18 +38,26 @@ double length_of(std::string_view bytes, std::string_view name) {
 }  // namespace
 
 struct ClipReader::Film {
-  Film(std::string_view bytes, std::string_view film_name, double clip_seconds, std::int64_t clip_frames)
+  Film(std::string_view bytes, std::string_view film_name, const ClipForm& clips)
       : name(film_name),
-        seconds(clip_seconds),
-        frames(clip_frames),
-        count(static_cast<std::int64_t>(std::floor(length_of(bytes, film_name) / clip_seconds + kRounding))),
-        container(bytes, film_name),
-        decoder(container, AVMEDIA_TYPE_VIDEO) {
-    check_frame_size(decoder.stream(), name);
+        form(clips),
+        count(count_clips(length_of(bytes, name))),
+        container(bytes, name),
+        decoder(container, AVMEDIA_TYPE_VIDEO, form.limits.max_pixels) {
+    check_frame_size(decoder.stream(), name, form.limits.max_pixels);
     decode_one();
     if (!coming) throw InputError(name, "", "holds no picture");
     start = coming_time;
     shown.reset(av_frame_clone(coming.get()));
+  }
+
+  std::int64_t count_clips(double length) const {
+    if (length > form.limits.max_seconds) {
+      throw InputError(
+          name, "",
+          "is longer than " + std::to_string(static_cast<std::int64_t>(form.limits.max_seconds)) + " seconds");
+    }
+    return static_cast<std::int64_t>(std::floor(length / form.seconds + kRounding));
   }
 
   void decode_one() {
@@ -71,16 +79,16 @@ struct ClipReader::Film {
   }
 
   std::string name;
-  double seconds;
-  std::int64_t frames, count, clip = 0;
+  ClipForm form;
+  std::int64_t count, clip = 0;
   MemoryContainer container;
   StreamDecoder decoder;
   FramePointer shown, coming;
   double start = 0.0, coming_time = 0.0;
 };
 
-ClipReader::ClipReader(std::string_view bytes, std::string_view name, double seconds, std::int64_t frames)
-    : film_(std::make_unique<Film>(bytes, name, seconds, frames)) {}
+ClipReader::ClipReader(std::string_view bytes, std::string_view name, const ClipForm& form)
+    : film_(std::make_unique<Film>(bytes, name, form)) {}
 
 ClipReader::~ClipReader() = default;
 
@@ -88,10 +96,11 @@ std::int64_t ClipReader::count() const { return film_->count; }
 
 std::vector<Image> ClipReader::next() {
   std::vector<Image> pictures;
-  const double begin = static_cast<double>(film_->clip++) * film_->seconds;
-  for (std::int64_t frame = 0; frame < film_->frames; ++frame) {
-    const double part = (static_cast<double>(frame) + 0.5) / static_cast<double>(film_->frames);
-    pictures.push_back(film_->picture_at(begin + part * film_->seconds));
+  const ClipForm& form = film_->form;
+  const double begin = static_cast<double>(film_->clip++) * form.seconds;
+  for (std::int64_t frame = 0; frame < form.frames; ++frame) {
+    const double part = (static_cast<double>(frame) + 0.5) / static_cast<double>(form.frames);
+    pictures.push_back(film_->picture_at(begin + part * form.seconds));
   }
   return pictures;
 }

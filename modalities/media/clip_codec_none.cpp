@@ -6,7 +6,7 @@ namespace palimpsest {
 
 struct ClipReader::Film {};
 
-ClipReader::ClipReader(std::string_view, std::string_view name, double, std::int64_t) {
+ClipReader::ClipReader(std::string_view, std::string_view name, const ClipForm&) {
   throw InputError(name, "", "sound and video need a build with codec libraries (PALIMPSEST_MEDIA=ON)");
 }
 ClipReader::~ClipReader() = default;

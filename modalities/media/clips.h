@@ -10,11 +10,21 @@
 
 namespace palimpsest {
 
+struct FilmLimits {
+  double max_seconds = 24 * 3600;
+  std::int64_t max_pixels = 10'000'000;  // a picture; a decoder may hold seventeen of them
+};
+
+struct ClipForm {
+  double seconds = 2.0;     // length of a clip
+  std::int64_t frames = 1;  // pictures a clip: what is shown at the middles of as many equal parts
+  FilmLimits limits = {};
+};
+
 class ClipReader {
  public:
-  // `frames` pictures a clip of `seconds`: what is shown at the middles of as many equal parts. The bytes must outlive
-  // it. InputError naming `name`: no film that can be read, too many pixels.
-  ClipReader(std::string_view bytes, std::string_view name, double seconds, std::int64_t frames);
+  // The bytes must outlive it. InputError naming `name`: no film that can be read, too many pixels, too long.
+  ClipReader(std::string_view bytes, std::string_view name, const ClipForm& form);
   ~ClipReader();
 
   // Whole clips of the film, by its packets' times; what is left at its end is no clip.

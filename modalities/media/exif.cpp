@@ -78,8 +78,8 @@ ImageHeader read_jpeg_header(std::string_view bytes, std::string_view name) {
     if (is_frame_header(marker)) {
       ByteReader frame(data, name);
       frame.skip(1);
-      header.rows = frame.big(2);
-      header.columns = frame.big(2);
+      const std::int64_t rows = frame.big(2);
+      set_size(header, rows, frame.big(2), name);
     } else if (marker == kApplication1 && data.starts_with("Exif\0\0"sv)) {
       header.orientation = exif_orientation(data.substr(6));
     }

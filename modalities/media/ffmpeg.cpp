@@ -9,6 +9,7 @@ namespace palimpsest {
 namespace {
 
 constexpr int kBufferSize = 1 << 15;
+constexpr std::size_t kLargestAllocation = 512 << 20;  // bytes; 64 million pixels in RGBA are half of it
 
 std::string reason(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
@@ -16,13 +17,22 @@ std::string reason(int code) {
   return text;
 }
 
+// FFmpeg neither talks on the terminal nor takes a large piece of memory at a file's word.
+void settle_ffmpeg() {
+  static const bool settled = [] {
+    av_log_set_level(AV_LOG_QUIET);
+    av_max_alloc(kLargestAllocation);
+    return true;
+  }();
+  (void)settled;
+}
+
 int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) { return AVERROR(EACCES); }
 
 }  // namespace
 
 MemoryContainer::MemoryContainer(std::string_view bytes, std::string_view name) : bytes_(bytes), name_(name) {
-  static const bool quiet = (av_log_set_level(AV_LOG_QUIET), true);
-  (void)quiet;
+  settle_ffmpeg();
   if (bytes.empty()) throw InputError(name_, "", "is empty");
   auto* buffer = static_cast<std::uint8_t*>(av_malloc(kBufferSize));
   io_ = avio_alloc_context(buffer, kBufferSize, 0, this, read_bytes, nullptr, seek_bytes);
@@ -74,7 +84,7 @@ bool MemoryContainer::read(AVPacket& packet) {
   return false;
 }
 
-StreamDecoder::StreamDecoder(MemoryContainer& container, AVMediaType kind)
+StreamDecoder::StreamDecoder(MemoryContainer& container, AVMediaType kind, std::int64_t max_pixels)
     : container_(container), packet_(av_packet_alloc()), frame_(av_frame_alloc()) {
   const AVCodec* codec = nullptr;
   const int index = av_find_best_stream(container.get(), kind, -1, -1, &codec, 0);
@@ -86,6 +96,7 @@ StreamDecoder::StreamDecoder(MemoryContainer& container, AVMediaType kind)
   codec_.reset(avcodec_alloc_context3(codec));
   TORCH_CHECK(codec_ && packet_ && frame_, "StreamDecoder: out of memory");
   codec_->thread_count = 1;
+  codec_->max_pixels = max_pixels;
   codec_->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
   codec_->pkt_timebase = stream_->time_base;
   int code = avcodec_parameters_to_context(codec_.get(), stream_->codecpar);

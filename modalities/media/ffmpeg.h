@@ -10,7 +10,7 @@ extern "C" {
 #include <string>
 #include <string_view>
 
-#include "modalities/media/media.h"
+#include "modalities/media/image.h"
 
 namespace palimpsest {
 
@@ -54,8 +54,8 @@ class MemoryContainer {
 // The decoded frames of a container's best stream of one kind.
 class StreamDecoder {
  public:
-  // InputError: no such stream, unknown codec.
-  StreamDecoder(MemoryContainer& container, AVMediaType kind);
+  // InputError: no such stream, unknown codec. Pictures of more than `max_pixels` are never given memory.
+  StreamDecoder(MemoryContainer& container, AVMediaType kind, std::int64_t max_pixels = ImageLimits{}.max_pixels);
 
   const AVStream& stream() const { return *stream_; }
   // The next frame, owned by the decoder until the next call; nullptr at the end. InputError when the data is damaged.
@@ -71,8 +71,9 @@ class StreamDecoder {
   FramePointer frame_;
 };
 
-// InputError naming `name` when a picture of the stream has more pixels than a picture may.
-void check_frame_size(const AVStream& stream, std::string_view name);
+// InputError naming `name` when a picture of the stream has more pixels than that.
+void check_frame_size(const AVStream& stream, std::string_view name,
+                      std::int64_t max_pixels = ImageLimits{}.max_pixels);
 
 // The frame as a picture, what is transparent on white, turned as its stream says.
 Image upright_image(const AVFrame& frame, const AVStream& stream, std::string_view name);

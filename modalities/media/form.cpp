@@ -1,7 +1,6 @@
 #include "modalities/media/form.h"
 
 #include "base/errors.h"
-#include "modalities/media/audio.h"
 #include "modalities/media/text.h"
 
 namespace palimpsest {
@@ -26,11 +25,11 @@ FormedMedia fit(Image image, std::string_view name, const MediaForm& form) {
 }
 
 FormedMedia form_image(std::string_view bytes, std::string_view name, const MediaForm& form) {
-  return fit(decode_image(bytes, name), name, form);
+  return fit(decode_image(bytes, name, form.limits.image), name, form);
 }
 
 FormedMedia form_audio(std::string_view bytes, std::string_view name, const MediaForm& form) {
-  return {decode_audio(bytes, form.sample_rate, name), ""};
+  return {decode_audio(bytes, form.sample_rate, name, form.limits.audio), ""};
 }
 
 using Decoder = FormedMedia (*)(std::string_view, std::string_view, const MediaForm&);

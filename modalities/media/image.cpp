@@ -10,6 +10,7 @@ namespace palimpsest {
 namespace {
 
 constexpr double kWhite = 255.0;
+constexpr std::int64_t kBandPixels = 4 << 20;  // brought to floats at once
 
 // Catmull-Rom cubic (Keys 1981, a = -1/2) at `distance` pixels.
 double cubic_weight(double distance) {
@@ -42,13 +43,27 @@ at::Tensor resize_weights(std::int64_t from, std::int64_t to) {
   return weights.to(at::kFloat);
 }
 
-// uint8 [H,W,3] to uint8 [rows,columns,3], one axis after the other.
+// uint8 [H,W,3] to uint8 [rows,columns,3], one axis after the other, by bands of rows: of a large picture only a band
+// is ever in floats.
 at::Tensor resize(const at::Tensor& pixels_HWC, std::int64_t rows, std::int64_t columns) {
   if (pixels_HWC.size(0) == rows && pixels_HWC.size(1) == columns) return pixels_HWC;
   const std::int64_t height = pixels_HWC.size(0), width = pixels_HWC.size(1);
-  at::Tensor planes = pixels_HWC.permute({2, 0, 1}).to(at::kFloat);
-  if (width != columns) planes = at::matmul(planes, resize_weights(width, columns).t());
-  if (height != rows) planes = at::matmul(resize_weights(height, rows), planes);
+  const at::Tensor across = width == columns ? at::Tensor() : resize_weights(width, columns).t();
+  const at::Tensor down = height == rows ? at::Tensor() : resize_weights(height, rows);
+  const std::int64_t band = std::max<std::int64_t>(1, kBandPixels / width);
+  std::vector<at::Tensor> bands_CHW;
+  for (std::int64_t begin = 0; begin < height; begin += band) {
+    const std::int64_t count = std::min(band, height - begin);
+    at::Tensor planes = pixels_HWC.narrow(0, begin, count).permute({2, 0, 1}).to(at::kFloat);
+    if (across.defined()) planes = at::matmul(planes, across);
+    if (down.defined()) planes = at::matmul(down.narrow(1, begin, count), planes);
+    if (down.defined() && !bands_CHW.empty()) {
+      bands_CHW.front() += planes;  // every band has its share in every row
+    } else {
+      bands_CHW.push_back(std::move(planes));
+    }
+  }
+  const at::Tensor planes = bands_CHW.size() == 1 ? bands_CHW.front() : at::cat(bands_CHW, 1);
   return planes.round().clamp(0, kWhite).to(at::kByte).permute({1, 2, 0}).contiguous();
 }
 

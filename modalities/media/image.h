@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,12 @@
 
 namespace palimpsest {
 
+// Checked from the header, before memory is asked for.
 struct ImageLimits {
-  std::int64_t max_pixels = 64'000'000;  // width times height, checked from the header before decoding
+  std::int64_t max_pixels = 64'000'000;          // width times height
+  std::int64_t max_side = 100'000;               // pixels, either way
+  std::int64_t large_pixels = 8'000'000;         // beyond them a picture is large
+  std::function<void()> before_large = nullptr;  // called before a large one is decoded, who may wait for another's end
 };
 
 // Alpha is composited on white, EXIF orientation applied, 16-bit scaled to 8, grey and CMYK made RGB, of an animation

@@ -67,7 +67,9 @@ at::Tensor to_rgb(const cv::Mat& pixels, std::string_view name) {
 }
 
 at::Tensor decode_still(std::string_view bytes, std::string_view name) {
-  return to_rgb(to_8_bits(decode_with_opencv(bytes, name), name), name);
+  cv::Mat pixels = decode_with_opencv(bytes, name);
+  pixels = to_8_bits(pixels, name);  // the wider ones are gone before there are others
+  return to_rgb(pixels, name);
 }
 
 // The first frame of an animated WebP on a white canvas of the animation's size.
@@ -112,16 +114,22 @@ std::string encode(const Image& image, const char* extension, const std::vector<
   return std::string(bytes.begin(), bytes.end());
 }
 
+// A side is checked first, so that the product cannot overflow.
+void check_size(const ImageHeader& header, std::string_view name, const ImageLimits& limits) {
+  const std::string size = "has " + std::to_string(header.columns) + "x" + std::to_string(header.rows) + " pixels; ";
+  if (std::max(header.rows, header.columns) > limits.max_side)
+    throw InputError(name, "", size + "at most " + std::to_string(limits.max_side) + " a side are read");
+  if (header.rows * header.columns > limits.max_pixels)
+    throw InputError(name, "", size + "at most " + std::to_string(limits.max_pixels) + " in all are read");
+  if (header.rows * header.columns > limits.large_pixels && limits.before_large) limits.before_large();
+}
+
 }  // namespace
 
 Image decode_image(std::string_view bytes, std::string_view name, const ImageLimits& limits) {
   settle_opencv();
   const ImageHeader header = read_image_header(bytes, name);
-  if (header.rows * header.columns > limits.max_pixels) {
-    throw InputError(name, "",
-                     "has " + std::to_string(header.columns) + "x" + std::to_string(header.rows) + " pixels; at most " +
-                         std::to_string(limits.max_pixels) + " in all are read");
-  }
+  check_size(header, name, limits);
   if (header.pixels_end > static_cast<std::int64_t>(bytes.size())) throw InputError(name, "", "is truncated");
   return {apply_orientation(decode_format(bytes, header, name), header.orientation)};
 }

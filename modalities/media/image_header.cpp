@@ -94,6 +94,12 @@ std::optional<ImageFormat> image_format(std::string_view bytes) {
   return mark ? std::optional(mark->format) : std::nullopt;
 }
 
+void set_size(ImageHeader& header, std::int64_t rows, std::int64_t columns, std::string_view name) {
+  if (header.rows != 0 || header.columns != 0) throw InputError(name, "", "is damaged (it says its size twice)");
+  header.rows = rows;
+  header.columns = columns;
+}
+
 ImageHeader read_image_header(std::string_view bytes, std::string_view name) {
   if (bytes.empty()) throw InputError(name, "", "is empty");
   const FormatMark* mark = find_mark(bytes);
@@ -119,8 +125,8 @@ ImageHeader read_png_header(std::string_view bytes, std::string_view name) {
     }
     ByteReader content(data, name);
     if (kind == "IHDR") {
-      header.columns = content.big(4);
-      header.rows = content.big(4);
+      const std::int64_t columns = content.big(4);
+      set_size(header, content.big(4), columns, name);
     } else if (kind == "eXIf") {
       header.orientation = exif_orientation(data);
     }

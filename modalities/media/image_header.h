@@ -24,6 +24,9 @@ std::optional<ImageFormat> image_format(std::string_view bytes);
 // a decoder that fills what is missing with grey. InputError naming `name`: unknown format, truncated, damaged.
 ImageHeader read_image_header(std::string_view bytes, std::string_view name);
 
+// Sets the size, of which a file has one: decoders believe the first. InputError naming `name` at a second.
+void set_size(ImageHeader& header, std::int64_t rows, std::int64_t columns, std::string_view name);
+
 // Of one format each; `bytes` start with the format's mark.
 ImageHeader read_png_header(std::string_view bytes, std::string_view name);
 ImageHeader read_gif_header(std::string_view bytes, std::string_view name);

@@ -31,4 +31,7 @@ using Media = std::variant<Text, Image, Audio>;
 // "text", "image" or "audio".
 std::string_view media_kind(const Media& media);
 
+// Of memory.
+std::size_t media_bytes(const Media& media);
+
 }  // namespace palimpsest

@@ -74,12 +74,11 @@ std::int64_t count_frames(std::string_view bytes, std::string_view name) {
 
 }  // namespace
 
-void check_frame_size(const AVStream& stream, std::string_view name) {
+void check_frame_size(const AVStream& stream, std::string_view name, std::int64_t max_pixels) {
   const std::int64_t pixels = std::int64_t{stream.codecpar->width} * stream.codecpar->height;
-  if (pixels > ImageLimits{}.max_pixels) {
-    throw InputError(
-        name, "",
-        "has " + std::to_string(pixels) + " pixels a frame; at most " + std::to_string(ImageLimits{}.max_pixels));
+  if (pixels > max_pixels) {
+    throw InputError(name, "",
+                     "has " + std::to_string(pixels) + " pixels a frame; at most " + std::to_string(max_pixels));
   }
 }
 

@@ -50,13 +50,12 @@ void read_bitstream_size(const Chunk& chunk, std::string_view name, ImageHeader&
   ByteReader reader(chunk.data, name);
   if (chunk.kind == "VP8 ") {
     reader.skip(6);
-    header.columns = reader.little(2) & 0x3FFF;
-    header.rows = reader.little(2) & 0x3FFF;
+    const std::int64_t columns = reader.little(2) & 0x3FFF;
+    set_size(header, reader.little(2) & 0x3FFF, columns, name);
   } else {
     reader.skip(1);
     const std::uint32_t packed = reader.little(4);
-    header.columns = (packed & 0x3FFF) + 1;
-    header.rows = (packed >> 14 & 0x3FFF) + 1;
+    set_size(header, (packed >> 14 & 0x3FFF) + 1, (packed & 0x3FFF) + 1, name);
   }
 }
 
@@ -73,8 +72,8 @@ ImageHeader read_webp_header(std::string_view bytes, std::string_view name) {
     if (chunk.kind == "VP8X") {
       extended = true;
       header.animated = (content.little(4) & kAnimationFlag) != 0;
-      header.columns = content.little(3) + 1;
-      header.rows = content.little(3) + 1;
+      const std::int64_t columns = content.little(3) + 1;
+      set_size(header, content.little(3) + 1, columns, name);
     } else if ((chunk.kind == "VP8 " || chunk.kind == "VP8L") && !extended) {
       read_bitstream_size(chunk, name, header);
     } else if (chunk.kind == "EXIF") {

@@ -45,5 +45,30 @@ TEST(ChildProcess, OneThatStallsIsAnErrorAndIsEnded) {
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+TEST(ChildProcess, OneIsSpokenWith) {
+  ProgramDialogue cat({"cat"}, 60);
+  const std::string large(300'000, 'x');
+  for (int round = 0; round < 3; ++round) {
+    cat.write("abc");
+    EXPECT_EQ(cat.read(3), "abc");
+  }
+  ProgramDialogue counter({"sh", "-c", "head -c 300000 | wc -c"}, 60);
+  counter.write(large);
+  EXPECT_EQ(counter.read(6), "300000");
+}
+
+TEST(ChildProcess, WritingToOneThatIsGoneIsAnErrorAndNoSignal) {
+  ProgramDialogue gone({"true"}, 60);
+  EXPECT_EQ(gone.read(1), "");
+  EXPECT_EQ(gone.finish(), 0);
+  EXPECT_THAT(message_of<IoError>([&] {
+                for (int round = 0; round < 100; ++round) gone.write(std::string(100'000, 'x'));
+              }),
+              HasSubstr("true: cannot be written to"));
+  ProgramDialogue deaf({"sleep", "1000"}, 0.05);
+  EXPECT_THAT(message_of<IoError>([&] { deaf.write(std::string(10 << 20, 'x')); }),
+              HasSubstr("sleep: cannot be written"));
+}
+
 }  // namespace
 }  // namespace palimpsest

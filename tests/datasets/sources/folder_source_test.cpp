@@ -124,7 +124,10 @@ TEST(Table, ErrorsNameTheLine) {
   EXPECT_THAT(table_error("a.csv", "file,caption\na.png\n"), HasSubstr("row 1: has 1 cells, the header 2"));
   EXPECT_THAT(table_error("a.csv", "file,caption\na.png,\"open\n"), HasSubstr("never closed"));
   EXPECT_THAT(table_error("a.csv", "file\n\xff\n"), HasSubstr("UTF-8"));
-  EXPECT_THAT(table_error("a.jsonl", "{\"file\": \"a\"}\n{"), HasSubstr("line 2: is not a JSON object"));
+  EXPECT_THAT(table_error("a.jsonl", "{\"file\": \"a\"}\n{"), HasSubstr("line 2: byte 2: is not valid JSON"));
+  EXPECT_THAT(table_error("a.jsonl", "[]"), HasSubstr("line 1: is not a JSON object"));
+  EXPECT_THAT(table_error("a.jsonl", R"({"file": "a", "file": "b"})"), HasSubstr("line 1: has the key 'file' twice"));
+  EXPECT_THAT(table_error("a.csv", "file,caption,caption\n"), HasSubstr("line 1: names the column 'caption' twice"));
   EXPECT_THAT(table_error("a.jsonl", "{\"caption\": \"a\"}"), HasSubstr("line 1: has no 'file'"));
   EXPECT_THAT(table_error("a.xls", ""), HasSubstr(".csv, .tsv or .jsonl"));
 }

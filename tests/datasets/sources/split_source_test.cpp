@@ -105,6 +105,77 @@ TEST(Split, PartsOfAFileOfKeysAddUpToIt) {
   EXPECT_EQ(united, Split(options).keys());
 }
 
+// Lines of speakers, one of them cut short; every split that the recipe has, in the order of its name.
+std::map<std::string, std::vector<ReadResult>> read_speakers(const std::string& lines, const std::string& field,
+                                                             Part part = {}) {
+  const ScratchFolder scratch;
+  DataOptions data;
+  data.source = scratch.write("lines.jsonl", lines).string();
+  data.roles["caption"] = caption_role();
+  data.group_field = field;
+  data.splits["held-out"].from = data.splits["train"].to = 0.6;
+  std::map<std::string, std::vector<ReadResult>> splits;
+  for (const auto& [name, split] : data.splits) splits[name] = read_all(*open_source(data, name, {}, {.part = part}));
+  return splits;
+}
+
+std::string lines_of_speakers(int speakers) {
+  std::string lines;
+  for (int line = 0; line < 4 * speakers; ++line) {
+    lines +=
+        nlohmann::json{{"caption", "line"}, {"by", {{"speaker", "s" + std::to_string(line % speakers)}}}}.dump() + "\n";
+  }
+  return lines;
+}
+
+TEST(GroupField, AllOfOneValueAreOfOneSplitAndOnePart) {
+  const std::string lines = lines_of_speakers(50) + "{broken\n{\"caption\": \"by nobody\"}\n";
+  std::map<std::string, std::set<std::string>> places;
+  std::size_t count = 0, failed = 0;
+  for (const std::int64_t part : {0, 1, 2}) {
+    for (const auto& [split, results] : read_speakers(lines, "by.speaker", {part, 3})) {
+      for (const ReadResult& result : results) {
+        ++count;
+        failed += result.fine() ? 0 : 1;
+        if (result.fine() && result.sample.meta.contains("by"))
+          places[result.sample.meta["by"]["speaker"]].insert(split + std::to_string(part));
+      }
+    }
+  }
+  EXPECT_EQ(count, 202u) << "each once, also without a speaker";
+  EXPECT_EQ(failed, 1u);
+  EXPECT_EQ(places.size(), 50u);
+  for (const auto& [speaker, where] : places) EXPECT_EQ(where.size(), 1u) << speaker;
+}
+
+TEST(GroupField, WhatIsAddedMovesNobody) {
+  const auto speakers_of = [](const std::vector<ReadResult>& results) {
+    std::set<std::string> speakers;
+    for (const ReadResult& result : results) speakers.insert(result.sample.meta["by"]["speaker"]);
+    return speakers;
+  };
+  const auto before = read_speakers(lines_of_speakers(40), "by.speaker");
+  const auto after = read_speakers(lines_of_speakers(80), "by.speaker");
+  for (const char* split : {"train", "held-out"}) {
+    const auto was = speakers_of(before.at(split)), is = speakers_of(after.at(split));
+    EXPECT_GT(was.size(), 5u);
+    EXPECT_TRUE(std::includes(is.begin(), is.end(), was.begin(), was.end())) << split;
+  }
+}
+
+TEST(GroupField, WhereNothingHasFieldsOrKeysAlreadyGroupItIsRefused) {
+  DataOptions data;
+  data.form = "puzzles";
+  data.roles["caption"] = caption_role();
+  data.splits["all"] = {};
+  data.puzzles.splits["all"] = {};
+  data.group_field = "speaker";
+  EXPECT_THAT(message_of<InputError>([&] { open_source(data, "all"); }), HasSubstr("data.group_field: is for sources"));
+  data.group = "^a";
+  EXPECT_THAT(message_of<InputError>([&] { data.validate(); }),
+              HasSubstr("group_field: a sample's group is of its key"));
+}
+
 TEST(Split, AGroupThatIsNoExpressionIsRefused) {
   EXPECT_THAT(message_of<InputError>([] { Split({}, "(["); }),
               HasSubstr("data.group: '([' is no regular expression: missing terminating ]"));

@@ -132,6 +132,43 @@ TEST(Audio, LengthIsLimited) {
   EXPECT_EQ(audio_error(wav, {.max_seconds = 2}), "no error");
 }
 
+TEST(Audio, AnHourIsRefusedBeforeItIsInMemory) {
+  std::string wav = encode_wav({at::zeros({3600 * 4000}), 4'000});
+  EXPECT_EQ(audio_error(wav), "x.wav: is longer than 300 seconds");
+  // Brought to 16 kHz each of its samples would be sixteen.
+  wav.replace(24, 4, std::string("\xE8\x03\x00\x00", 4));
+  EXPECT_EQ(audio_error(wav, {.max_seconds = 10}), "x.wav: is longer than 10 seconds");
+}
+
+TEST(Audio, SampleRatesOfTheFileAreLimited) {
+  const std::string wav = encode_wav({at::zeros({100'000}), 768'000});
+  EXPECT_EQ(audio_error(wav), "no error");
+  for (const std::int64_t rate : {std::int64_t{768'001}, std::int64_t{999}, std::int64_t{1}}) {
+    EXPECT_EQ(audio_error(encode_wav({at::zeros({1000}), rate})),
+              "x.wav: has " + std::to_string(rate) + " Hz; 1000 to 768000 are read");
+  }
+}
+
+TEST(Audio, MoreChannelsThanCanBeMixedAreRefused) {
+  std::string wav = encode_wav({at::zeros({8000}), 8'000});
+  wav[22] = 100;                     // channels,
+  wav[32] = static_cast<char>(200);  // and bytes of them all
+  EXPECT_THAT(audio_error(wav), testing::StartsWith("x.wav: "));
+  EXPECT_NE(audio_error(wav), "no error");
+}
+
+TEST(SoundReader, PiecesMakeUpTheWhole) {
+  const std::string flac = encode_sound("flac", "flac", tone(1.5));
+  const at::Tensor whole_N = decode_audio(flac, 16'000, "x.flac").samples_N;
+  SoundReader reader(flac, "x.flac", 16'000);
+  std::vector<at::Tensor> pieces;
+  for (std::int64_t count = 1; pieces.empty() || pieces.back().numel() > 0; count = count * 3 + 1)
+    pieces.push_back(reader.read(count));
+  EXPECT_EQ(pieces.at(0).numel(), 1);
+  EXPECT_TRUE(at::cat(pieces).equal(whole_N));
+  EXPECT_EQ(reader.read(10).numel(), 0);
+}
+
 // Twenty frames of rising brightness with a tone beside them.
 TEST(Video, FramesAreEvenlySpacedAndTheSoundIsThere) {
   std::vector<at::Tensor> frames_HWC;

@@ -217,6 +217,40 @@ TEST(Image, PixelsAreLimitedBeforeDecoding) {
   EXPECT_THAT(image_error(bomb), HasSubstr("has 16777215x16777215 pixels"));
 }
 
+TEST(Image, SidesAreLimitedAndTheLargeAreAskedForBefore) {
+  const std::string png = encode_png(random_image(20, 30));
+  EXPECT_EQ(image_error(png, {.max_side = 29}), "x.png: has 30x20 pixels; at most 29 a side are read");
+  int asked = 0;
+  const auto count = [&asked] { ++asked; };
+  decode_image(png, "x.png", {.large_pixels = 599, .before_large = count});
+  decode_image(png, "x.png", {.large_pixels = 600, .before_large = count});
+  EXPECT_EQ(asked, 1);
+}
+
+// What decoders take from the first header must not be hidden by a second one.
+TEST(Image, ASecondSizeInAFileIsRefused) {
+  std::string jpeg = encode_mat(".jpg", cv::Mat(8, 8, CV_8UC3, cv::Scalar(0)));
+  const std::size_t frame = jpeg.find("\xff\xc0");
+  const std::string header = jpeg.substr(frame, 2 + 17);  // three components
+  jpeg.insert(frame, header);
+  EXPECT_THAT(image_error(jpeg), HasSubstr("is damaged (it says its size twice)"));
+  std::string png = encode_png(random_image(4, 4));
+  png.insert(33, png.substr(8, 25));  // a chunk IHDR has 25 bytes
+  EXPECT_THAT(image_error(png), HasSubstr("is damaged (it says its size twice)"));
+}
+
+TEST(FitImage, BandByBandIsTheSame) {
+  // More pixels than are brought to floats at once, in columns of one value: every band is known.
+  at::Tensor pixels_HWC = at::arange(5000, at::kInt).floor_divide(50).to(at::kByte).view({1, 5000, 1});
+  pixels_HWC = pixels_HWC.expand({2000, 5000, 3}).contiguous();
+  const at::Tensor shrunk = fit_image({pixels_HWC}, 10, 100, FitPolicy::kStretch).pixels_HWC;
+  for (std::int64_t column = 0; column < 100; ++column)
+    EXPECT_TRUE(shrunk.select(1, column).eq(column).all().item<bool>());
+  const at::Tensor rows_HWC = pixels_HWC.transpose(0, 1).contiguous();
+  const at::Tensor narrowed = fit_image({rows_HWC}, 5000, 10, FitPolicy::kStretch).pixels_HWC;  // rows stay
+  EXPECT_TRUE(narrowed.equal(rows_HWC.narrow(1, 0, 10)));
+}
+
 TEST(FitImage, EqualSizeIsUntouchedAndRefusalNamesTheSizes) {
   const Image image = random_image(8, 12);
   for (const FitPolicy policy : {FitPolicy::kCrop, FitPolicy::kPad, FitPolicy::kStretch, FitPolicy::kRefuse}) {
