@@ -1,6 +1,7 @@
 #include "experiments/training/curriculum.h"
 
 #include "base/errors.h"
+#include "experiments/training/object_noise.h"
 #include "pipelines/model.h"
 
 namespace palimpsest {
@@ -59,8 +60,13 @@ void check_canvas(const CanvasSchema& base, const CanvasSchema& stage, const std
 // Opens what a stage's [data] names.
 class ViewMaker {
  public:
-  ViewMaker(const TokenDataOptions& data, TokenSets& sets, bool shortened, RandomKey key)
-      : data_(data), sets_(sets), shortened_(shortened), key_(key.fold("data")) {}
+  ViewMaker(const Recipe& recipe, const DiffusionOptions& diffusion, TokenSets& sets, bool shortened, RandomKey key)
+      : data_(recipe_options<TokenDataOptions>(recipe, "data")),
+        file_(recipe.file),
+        diffusion_(diffusion),
+        sets_(sets),
+        shortened_(shortened),
+        key_(key.fold("data")) {}
 
   std::vector<PageView> views(const CanvasSchema& schema) const {
     if (data_.role_sets.empty()) return {{1.0, schema, everything(schema)}};
@@ -93,20 +99,23 @@ class ViewMaker {
     std::vector<MixturePart> opened;
     for (const MixtureOptions& part : parts) {
       std::shared_ptr<TokenSet> set = sets_.open(part.directory, part.split, schema);
-      if (shortened_) set = fitting_rows(std::move(set), schema, part.directory + " (" + part.split + ")");
+      const std::string name = part.directory + " (" + part.split + ")";
+      if (shortened_) set = fitting_rows(std::move(set), schema, name);
+      if (wants_objects(diffusion_, schema)) require_boxes(*set, name, file_);
       opened.push_back({std::move(set), part.weight});
     }
     return std::make_shared<const Mixture>(std::move(opened), key, data_.shuffle_rows);
   }
 
-  const TokenDataOptions& data_;
+  TokenDataOptions data_;
+  std::string file_;
+  const DiffusionOptions& diffusion_;
   TokenSets& sets_;
   bool shortened_;
   RandomKey key_;
 };
 
 Stage make_stage(std::int64_t from, const Recipe& recipe, const CanvasSchema& schema, TokenSets& sets, RandomKey key) {
-  const auto data = recipe_options<TokenDataOptions>(recipe, "data");
   Stage stage{from,
               recipe_options<DiffusionOptions>(recipe, "diffusion"),
               {},
@@ -117,7 +126,7 @@ Stage make_stage(std::int64_t from, const Recipe& recipe, const CanvasSchema& sc
                          " positions of a whole document, which is never split; got " + std::to_string(stage.packed));
   }
   for (const auto& [role, odds] : stage.diffusion.given_odds) schema.role_index(role);  // InputError when there is none
-  stage.views = ViewMaker(data, sets, from > 0, key).views(schema);
+  stage.views = ViewMaker(recipe, stage.diffusion, sets, from > 0, key).views(schema);
   return stage;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "datasets/sources/data_options.h"
+#include "experiments/training/object_noise.h"
 #include "modalities/canvas/packing.h"
 
 namespace palimpsest {
@@ -179,6 +180,11 @@ TokenBatch token_batch(const Mixture& mixture, const RowForm& form, const Diffus
   const bool packs = form.packed != 0 && holds_something(samples);
   const TokenCanvas clean = packs ? packed_rows(form, samples) : build_canvas(form.schema, samples.documents);
   if (packs) source.global_indices = samples.indices;
+  if (wants_objects(options, form.schema)) {
+    std::vector<std::int64_t> numbers;
+    for (const std::int64_t index : source.global_indices) numbers.push_back(options.sample_of(index));
+    source.objects_BL = objects_BL(mixture, form.schema, clean, numbers);
+  }
   return {clean, corrupt(clean, form.schema, options, source)};
 }
 

@@ -104,8 +104,9 @@ struct RowForm {
   std::int64_t packed = 0;              // positions of a row that whole documents share; 0: a row each
 };
 
-// The documents that the source's global indices stand for, without the roles that the schema holds no place for. Where
-// rows are packed, documents come in the rows' order, and those that hold nothing are left out.
+// The documents that the source's global indices stand for, without the roles that the schema holds no place for, and
+// their objects where the options' patterns want them. Where rows are packed, documents come in the rows' order, and
+// those that hold nothing are left out.
 TokenBatch token_batch(const Mixture& mixture, const RowForm& form, const DiffusionOptions& options,
                        NoiseSource source);
 

@@ -50,7 +50,8 @@ TEST_F(ExactScores, OfScenes) {
       " data.scenes.splits.unseen-combination.samples=32 'data.scenes.held_out=[\"red circle\",\"blue star\"]'"
       " data.roles.picture.rows=16 data.roles.picture.columns=16" +
       tokenizers);
-  run("train scenes --run ./runs/scenes backbone.digits.image=[4,4] backbone.digits.audio=[4,4]"
+  run("train scenes --run ./runs/scenes diffusion.patterns.objects.weight=1"
+      " 'diffusion.patterns.objects.modalities=[\"image\"]' backbone.digits.image=[4,4] backbone.digits.audio=[4,4]"
       " canvas.roles.picture.bound=4" +
       tokenizers + kSmallModel);
   const auto rows = scores("runs/scenes --data data/scenes --metrics scenes");

@@ -54,6 +54,11 @@ TEST_F(Recipes, MistakesAreShownAtTheirLine) {
   EXPECT_THAT(refusal("[trainin]\n"), HasSubstr("wrong.toml:2: trainin: unknown table; did you mean 'training'?"));
 }
 
+TEST_F(Recipes, ObjectsWantDataWithBoxes) {
+  EXPECT_THAT(refusal("[diffusion.patterns.objects]\nweight = 1.0\n"),
+              HasSubstr("diffusion.patterns.objects: needs object boxes, which shards (train) does not have"));
+}
+
 TEST_F(Recipes, SizesThatCannotBeAreRefused) {
   EXPECT_THAT(refusal("[backbone]\nheads = 3\n"),
               HasSubstr("wrong.toml:3: backbone.heads: must divide the width of 16\n  3 | heads = 3"));
