@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 
 namespace palimpsest {
 
@@ -38,6 +40,15 @@ std::optional<double> EnergyMeter::joules() {
     package.last = now;
   }
   return joules_;
+}
+
+std::string energy_text(double joules, double price_of_kwh) {
+  const double watt_hours = joules / 3600;
+  std::ostringstream text;
+  text << std::setprecision(3) << (watt_hours < 1000 ? watt_hours : watt_hours / 1000)
+       << (watt_hours < 1000 ? " Wh" : " kWh");
+  if (price_of_kwh > 0) text << " (" << watt_hours / 1000 * price_of_kwh << " at " << price_of_kwh << " a kWh)";
+  return text.str();
 }
 
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace palimpsest {
@@ -25,5 +26,8 @@ class EnergyMeter {
   std::vector<Package> packages_;
   double joules_ = 0;
 };
+
+// "12.5 Wh", and with a price of a kWh "12.5 Wh (0.00375 at 0.3 a kWh)"; from 1000 Wh on in kWh.
+std::string energy_text(double joules, double price_of_kwh);
 
 }  // namespace palimpsest

@@ -10,9 +10,11 @@
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/failpoint.h"
+#include "base/file_stream.h"
 
 namespace palimpsest {
 
@@ -26,6 +28,15 @@ constexpr std::string_view kPartial = ".partial-";
   throw IoError(path.string(), "", what + ": " + std::generic_category().message(code));
 }
 
+void write_all(int descriptor, std::string_view content, const fs::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path, "cannot write");
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 class FileHandle {
  public:
   // `name` is what errors call it.
@@ -33,20 +44,15 @@ class FileHandle {
       : path_(std::move(name)), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) fail(path_, "cannot open");
   }
+  FileHandle(int descriptor, fs::path name) : path_(std::move(name)), descriptor_(descriptor) {}
   ~FileHandle() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
   FileHandle(const FileHandle&) = delete;
   FileHandle& operator=(const FileHandle&) = delete;
 
-  void write(std::string_view content) {
-    while (!content.empty()) {
-      const ssize_t written = ::write(descriptor_, content.data(), content.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(path_, "cannot write");
-      content.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
+  // The descriptor, which the caller closes.
+  int release() { return std::exchange(descriptor_, -1); }
   void sync() {
     if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(path_, "cannot flush to the disk");
   }
@@ -54,16 +60,22 @@ class FileHandle {
   void close() {
     if (::close(std::exchange(descriptor_, -1)) != 0) fail(path_, "cannot close");
   }
+  // At most as much as fits; 0 at the end.
+  std::size_t read_some(std::span<char> place) {
+    while (true) {
+      const ssize_t got = ::read(descriptor_, place.data(), place.size());
+      if (got >= 0) return static_cast<std::size_t>(got);
+      if (errno != EINTR) fail(path_, "cannot read");
+    }
+  }
   std::string read(std::size_t size_hint) {
     std::string content(size_hint + 1, '\0');
     std::size_t size = 0;
     while (true) {
       if (size == content.size()) content.resize(2 * content.size());
-      const ssize_t got = ::read(descriptor_, content.data() + size, content.size() - size);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail(path_, "cannot read");
+      const std::size_t got = read_some(std::span(content).subspan(size));
       if (got == 0) break;
-      size += static_cast<std::size_t>(got);
+      size += got;
     }
     content.resize(size);
     return content;
@@ -123,23 +135,45 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  const fs::path partial = partial_name(path);
-  try {
-    FileHandle file(partial, O_WRONLY | O_CREAT | O_TRUNC, path);
-    file.write(content.substr(0, content.size() / 2));
-    failpoint("file.middle", path.native());
-    file.write(content.substr(content.size() / 2));
-    failpoint("file.before_sync", path.native());
-    file.sync();
-    file.close();
-    failpoint("file.before_rename", path.native());
-    if (::rename(partial.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place");
-  } catch (...) {
-    ::unlink(partial.c_str());
-    throw;
+  AtomicFile file(path, content.size());
+  file.write(content);
+  file.commit();
+}
+
+AtomicFile::AtomicFile(const fs::path& path, std::uint64_t bytes)
+    : path_(path),
+      partial_(partial_name(path)),
+      half_(bytes / 2),
+      descriptor_(FileHandle(partial_, O_WRONLY | O_CREAT | O_TRUNC, path).release()) {}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!renamed_) ::unlink(partial_.c_str());
+}
+
+void AtomicFile::write(std::string_view content) {
+  if (!past_half_ && written_ + content.size() >= half_) {
+    const auto first = static_cast<std::size_t>(half_ - written_);
+    write_all(descriptor_, content.substr(0, first), path_);
+    past_half_ = true;
+    failpoint("file.middle", path_.native());
+    write_all(descriptor_, content.substr(first), path_);
+  } else {
+    write_all(descriptor_, content, path_);
   }
-  failpoint("file.after_rename", path.native());
-  sync_path(folder_of(path));
+  written_ += content.size();
+}
+
+void AtomicFile::commit() {
+  failpoint("file.before_sync", path_.native());
+  FileHandle file(std::exchange(descriptor_, -1), path_);
+  file.sync();
+  file.close();
+  failpoint("file.before_rename", path_.native());
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) fail(path_, "cannot rename into place");
+  renamed_ = true;
+  failpoint("file.after_rename", path_.native());
+  sync_path(folder_of(path_));
 }
 
 AtomicDirectory::AtomicDirectory(fs::path path) : path_(std::move(path)) {
@@ -180,10 +214,26 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-std::string hash64_hex(std::string_view bytes) {
+namespace {
+
+std::string hex_digits(std::uint64_t value) {
   char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash64(bytes)));
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
   return text;
+}
+
+}  // namespace
+
+std::string hash64_hex(std::string_view bytes) { return hex_digits(hash64(bytes)); }
+
+std::string file_hash_hex(const fs::path& path) {
+  constexpr std::size_t kBlock = 1 << 20;
+  FileHandle file(path, O_RDONLY, path);
+  std::vector<char> block(kBlock);
+  XXH3_state_t state;
+  XXH3_64bits_reset_withSeed(&state, 0);
+  while (const std::size_t got = file.read_some(block)) XXH3_64bits_update(&state, block.data(), got);
+  return hex_digits(XXH3_64bits_digest(&state));
 }
 
 }  // namespace palimpsest

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/file_stream.h"
 #include "base/files.h"
 
 namespace palimpsest {
@@ -168,9 +169,11 @@ at::Tensor copy_tensor(const Entry& entry, std::string_view data, const std::str
   return tensor;
 }
 
+using StoredTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
 // What is stored, in the order of the data.
-std::vector<std::pair<std::string, at::Tensor>> stored_order(const TensorFile& file) {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
+StoredTensors stored_order(const TensorFile& file) {
+  StoredTensors tensors;
   for (const auto& [name, tensor] : file.tensors) {
     TORCH_CHECK(name != kMetadata, "format_safetensors: no tensor may be called ", kMetadata);
     tensors.emplace_back(name, tensor.detach().to(at::kCPU).contiguous());
@@ -178,6 +181,35 @@ std::vector<std::pair<std::string, at::Tensor>> stored_order(const TensorFile& f
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const auto& a, const auto& b) { return a.second.element_size() > b.second.element_size(); });
   return tensors;
+}
+
+// What stands before the tensors, its length included.
+std::string format_header(const StoredTensors& tensors, const std::map<std::string, std::string>& metadata) {
+  json header = json::object();
+  if (!metadata.empty()) header[kMetadata] = metadata;
+  std::uint64_t end = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
+    header[name] = {
+        {"dtype", dtype_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {begin, end}}};
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  const std::uint64_t length = text.size();
+  std::string bytes(kLengthBytes, '\0');
+  std::memcpy(bytes.data(), &length, kLengthBytes);
+  return bytes + text;
+}
+
+std::string_view bytes_of(const at::Tensor& tensor) {
+  if (tensor.nbytes() == 0) return {};
+  return {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()};
+}
+
+std::uint64_t data_bytes_of(const StoredTensors& tensors) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.nbytes();
+  return bytes;
 }
 
 }  // namespace
@@ -201,25 +233,10 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& name) {
 }
 
 std::string format_safetensors(const TensorFile& file) {
-  const auto tensors = stored_order(file);
-  json header = json::object();
-  if (!file.metadata.empty()) header[kMetadata] = file.metadata;
-  std::uint64_t end = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
-    header[name] = {
-        {"dtype", dtype_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {begin, end}}};
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  const std::uint64_t length = text.size();
-  std::string bytes(kLengthBytes, '\0');
-  std::memcpy(bytes.data(), &length, kLengthBytes);
-  bytes.reserve(kLengthBytes + length + end);
-  bytes += text;
-  for (const auto& [name, tensor] : tensors) {
-    if (tensor.nbytes() > 0) bytes.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
-  }
+  const StoredTensors tensors = stored_order(file);
+  std::string bytes = format_header(tensors, file.metadata);
+  bytes.reserve(bytes.size() + data_bytes_of(tensors));
+  for (const auto& [name, tensor] : tensors) bytes += bytes_of(tensor);
   return bytes;
 }
 
@@ -228,7 +245,12 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-  write_file_atomically(path, format_safetensors(file));
+  const StoredTensors tensors = stored_order(file);
+  const std::string header = format_header(tensors, file.metadata);
+  AtomicFile out(path, header.size() + data_bytes_of(tensors));
+  out.write(header);
+  for (const auto& [name, tensor] : tensors) out.write(bytes_of(tensor));
+  out.commit();
 }
 
 }  // namespace palimpsest

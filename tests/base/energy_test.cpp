@@ -29,5 +29,11 @@ TEST(EnergyMeter, SaysNothingWhereTheMachineDoesNot) {
   EXPECT_FALSE(EnergyMeter(scratch.path() / "absent").joules().has_value());
 }
 
+TEST(EnergyText, TellsWattHoursAndWhatTheyCost) {
+  EXPECT_EQ(energy_text(45'000, 0), "12.5 Wh");
+  EXPECT_EQ(energy_text(45'000, 0.3), "12.5 Wh (0.00375 at 0.3 a kWh)");
+  EXPECT_EQ(energy_text(7.2e6, 0.3), "2 kWh (0.6 at 0.3 a kWh)");
+}
+
 }  // namespace
 }  // namespace palimpsest

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/errors.h"
+#include "base/file_stream.h"
 #include "base/random.h"
 #include "tests/support/child.h"
 #include "tests/support/full_disk.h"
@@ -66,6 +67,31 @@ TEST(Files, KilledAtAnyPointTheFileIsOldOrNew) {
     write_file_atomically(scratch / "a", "newer");
     EXPECT_EQ(scratch.read("a"), "newer");
   }
+}
+
+TEST(AtomicFile, IsThereWholeOnceItIsCommitted) {
+  const ScratchFolder scratch;
+  {
+    AtomicFile file(scratch / "a", 6);
+    file.write("ab");
+    file.write("cdef");
+    EXPECT_FALSE(fs::exists(scratch / "a"));
+    file.commit();
+  }
+  EXPECT_EQ(scratch.read("a"), "abcdef");
+  { AtomicFile(scratch / "b", 6).write("abc"); }
+  EXPECT_EQ(entries(scratch.path()), 1u);
+}
+
+TEST(Files, HashesOfFilesAreThoseOfTheirBytes) {
+  const ScratchFolder scratch;
+  for (const std::size_t size : {0, 1, 1000, (1 << 20), (3 << 20) + 17}) {
+    std::string content(size, 'x');
+    for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i * i / 7);
+    write_file_atomically(scratch / "a", content);
+    EXPECT_EQ(file_hash_hex(scratch / "a"), hash64_hex(content)) << size;
+  }
+  EXPECT_THROW(file_hash_hex(scratch / "none"), IoError);
 }
 
 TEST(AtomicDirectory, HasItsNameOnlyWhenCommitted) {

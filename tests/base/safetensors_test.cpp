@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/errors.h"
+#include "base/machine.h"
 #include "base/random.h"
+#include "tests/support/child.h"
 #include "tests/support/message.h"
 #include "tests/support/scratch.h"
 #include "tests/support/soak.h"
@@ -158,6 +160,22 @@ TEST(Safetensors, FuzzedBytesAreReadOrRefusedNeverWorse) {
     } catch (const InputError&) {
     }
   }
+}
+
+// As bytes of a file, and in little more memory than the tensors have.
+TEST(Safetensors, AreWrittenPieceByPiece) {
+  const ScratchFolder scratch;
+  TensorFile small{{{"a", at::arange(7).to(at::kFloat)}, {"b", at::ones({3}, at::kByte)}, {"c", at::empty({0})}},
+                   {{"format", "pt"}}};
+  write_safetensors(scratch / "small", small);
+  EXPECT_EQ(scratch.read("small"), format_safetensors(small));
+  const int status = status_of(start_child([&] {
+    const TensorFile large{{{"a", at::ones({16 << 20})}, {"b", at::ones({16 << 20})}}, {}};
+    const std::int64_t before = peak_memory_bytes();
+    write_safetensors(scratch / "large", large);
+    if (peak_memory_bytes() - before > (16 << 20)) throw std::runtime_error("held twice");
+  }));
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Safetensors, NamesAMissingFile) {
