@@ -1,6 +1,7 @@
 #include "experiments/training/curriculum.h"
 
 #include "base/errors.h"
+#include "experiments/training/split_rows.h"
 #include "pipelines/model.h"
 
 namespace palimpsest {
@@ -93,6 +94,7 @@ class ViewMaker {
     std::vector<MixturePart> opened;
     for (const MixtureOptions& part : parts) {
       std::shared_ptr<TokenSet> set = sets_.open(part.directory, part.split, schema);
+      if (data_.split_long) set = split_long_rows(std::move(set), schema);
       if (shortened_) set = fitting_rows(std::move(set), schema, part.directory + " (" + part.split + ")");
       opened.push_back({std::move(set), part.weight});
     }
