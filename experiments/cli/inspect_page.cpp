@@ -37,11 +37,11 @@ std::string table_html(const Facts& rows) {
 
 // Bars of one histogram: rows by length.
 std::string histogram_svg(const Facts& histogram) {
-  constexpr double kWidth = 480, kHeight = 200, kLeft = 10, kBottom = 24, kTop = 34;
+  constexpr double kWidth = 480, kHeight = 200, kLeft = 10, kBottom = 24, kTop = 34, kWidestBar = 40;
   const auto counts = histogram.at("rows").get<std::vector<std::int64_t>>();
   if (counts.empty()) return "";
   const auto most = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
-  const double bar = (kWidth - 2 * kLeft) / static_cast<double>(counts.size());
+  const double bar = std::min((kWidth - 2 * kLeft) / static_cast<double>(counts.size()), kWidestBar);
   const std::int64_t from = histogram.at("from"), width = histogram.at("width");
   const auto text = [](double x, double y, const std::string& anchor, const std::string& words) {
     return element("text",
@@ -63,8 +63,9 @@ std::string histogram_svg(const Facts& histogram) {
                        element("title", {}, range + ": " + std::to_string(counts[i])));
   }
   content += text(kLeft, kHeight - 6, "start", std::to_string(from));
-  content += text(kWidth - kLeft, kHeight - 6, "end",
-                  std::to_string(from + static_cast<std::int64_t>(counts.size()) * width - 1));
+  const std::int64_t last = from + std::ssize(counts) * width - 1;
+  if (last > from)  // one length is told once
+    content += text(kLeft + bar * static_cast<double>(counts.size()), kHeight - 6, "end", std::to_string(last));
   content += text(kWidth - kLeft, 16, "end", "highest bar " + std::to_string(static_cast<std::int64_t>(most)));
   return element("svg", {{"viewBox", "0 0 480 200"}, {"xmlns", "http://www.w3.org/2000/svg"}}, content);
 }

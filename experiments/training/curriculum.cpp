@@ -2,6 +2,7 @@
 
 #include "base/errors.h"
 #include "experiments/training/object_noise.h"
+#include "experiments/training/split_rows.h"
 #include "pipelines/model.h"
 
 namespace palimpsest {
@@ -100,6 +101,7 @@ class ViewMaker {
     for (const MixtureOptions& part : parts) {
       std::shared_ptr<TokenSet> set = sets_.open(part.directory, part.split, schema);
       const std::string name = part.directory + " (" + part.split + ")";
+      if (data_.split_long) set = split_long_rows(std::move(set), schema);
       if (shortened_) set = fitting_rows(std::move(set), schema, name);
       if (wants_objects(diffusion_, schema)) require_boxes(*set, name, file_);
       opened.push_back({std::move(set), part.weight});

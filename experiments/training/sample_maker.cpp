@@ -2,6 +2,7 @@
 
 #include <c10/core/GradMode.h>
 
+#include "experiments/training/split_rows.h"
 #include "pipelines/best_of.h"
 #include "pipelines/queries/query.h"
 
@@ -29,6 +30,7 @@ SampleMaker::SampleMaker(const Recipe& recipe, const TableMeaning& meaning, std:
   if (!needs_rows) return;
   const std::string directory = data.directory.empty() ? data.mixture.front().directory : data.directory;
   rows_ = sets.open(directory, data.validation.empty() ? data.split : data.validation.front(), meaning.schema);
+  if (data.split_long) rows_ = split_long_rows(rows_, meaning.schema);
 }
 
 std::vector<TaskSamples> SampleMaker::make(const DiffusionModel& model, std::int64_t count) const {

@@ -54,6 +54,7 @@ struct TokenDataOptions {
   std::vector<std::string> validation;              // held-out splits of `directory`
   std::int64_t validation_rows = 128;               // of each split, drawn once
   std::int64_t shuffle_rows = kShuffleRows;         // rows of a large set that are mixed with each other
+  bool split_long = false;                          // train on documents longer than the canvas, in several parts?
   std::vector<std::string> tasks;                   // validated besides: "caption -> picture"
 
   template <class Self, class Visitor>
@@ -65,6 +66,8 @@ struct TokenDataOptions {
     visitor("validation", self.validation, "held-out splits of the directory");
     visitor("validation_rows", self.validation_rows, "rows of each held-out split, drawn once");
     visitor("shuffle_rows", self.shuffle_rows, "rows of a large set that are mixed with each other, whole row groups");
+    visitor("split_long", self.split_long,
+            "documents longer than the canvas's roles as several? they are refused else");
     visitor("tasks", self.tasks, "tasks validated by themselves, such as \"caption, speech -> picture\"");
   }
   void validate() const;

@@ -1,6 +1,7 @@
 #include "experiments/training/token_validation.h"
 
 #include "experiments/training/exchange.h"
+#include "experiments/training/split_rows.h"
 
 namespace palimpsest {
 
@@ -10,7 +11,8 @@ TokenValidation::TokenValidation(const Recipe& recipe, const CanvasSchema& schem
   most_rows_ = data.validation_rows;
   for (const std::string& task : data.tasks) tasks_.push_back(parse_role_task(task, schema, recipe.file, "data.tasks"));
   for (const std::string& split : data.validation) {
-    const std::shared_ptr<TokenSet> set = sets.open(data.directory, split, schema);
+    std::shared_ptr<TokenSet> set = sets.open(data.directory, split, schema);
+    if (data.split_long) set = split_long_rows(std::move(set), schema);
     add_part(split, schema, {}, set);
     for (const RoleTask& task : tasks_) {
       const CanvasSchema small = schema.with_roles(task.roles());

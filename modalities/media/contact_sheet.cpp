@@ -6,7 +6,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kWhite = 255;
+constexpr std::int64_t kPaper = 255;
 
 at::Tensor enlarged_HWC(const at::Tensor& pixels_HWC, std::int64_t scale) {
   return pixels_HWC.repeat_interleave(scale, 0).repeat_interleave(scale, 1);
@@ -21,7 +21,7 @@ Image contact_sheet(const std::vector<Image>& pictures, const SheetOptions& opti
   const std::int64_t columns = std::min(options.columns, count), rows = (count + columns - 1) / columns;
   const std::int64_t height = first_HWC.size(0) * options.scale, width = first_HWC.size(1) * options.scale;
   const std::int64_t down = height + options.gap, across = width + options.gap;
-  at::Tensor sheet_HWC = at::full({rows * down + options.gap, columns * across + options.gap, 3}, kWhite, at::kByte);
+  at::Tensor sheet_HWC = at::full({rows * down + options.gap, columns * across + options.gap, 3}, kPaper, at::kByte);
   for (std::int64_t i = 0; i < count; ++i) {
     const at::Tensor& pixels_HWC = pictures[static_cast<std::size_t>(i)].pixels_HWC;
     TORCH_CHECK(pixels_HWC.sizes() == first_HWC.sizes(), "contact_sheet: pictures of one size are needed, got ",

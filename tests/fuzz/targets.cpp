@@ -12,6 +12,7 @@
 #include "datasets/sources/table.h"
 #include "datasets/sources/tar_source.h"
 #include "modalities/media/audio.h"
+#include "modalities/media/clips.h"
 #include "modalities/media/image.h"
 #include "modalities/media/streams.h"
 #include "modalities/media/text.h"
@@ -66,7 +67,16 @@ void fuzz_lines(std::string_view bytes) {
 void fuzz_jsonl(std::string_view bytes) { read_table(as_file("fuzz.jsonl", bytes)); }
 void fuzz_csv(std::string_view bytes) { read_table(as_file("fuzz.csv", bytes)); }
 void fuzz_picture(std::string_view bytes) { decode_image(bytes, "fuzz", small_pictures()); }
-void fuzz_sound(std::string_view bytes) { decode_audio(bytes, 8000, "fuzz", {10.0}); }
+void fuzz_sound(std::string_view bytes) { decode_audio(bytes, 8000, "fuzz", {.max_seconds = 10.0}); }
+
+// The first clips of a film, with their part of the sound.
+void fuzz_film(std::string_view bytes) {
+  ClipReader clips(bytes, "fuzz", {0.5, 1, {.max_seconds = 3600.0, .max_pixels = 1 << 16}});
+  for (std::int64_t clip = 0; clip < std::min<std::int64_t>(clips.count(), 4); ++clip) clips.next();
+  SoundReader sound(bytes, "fuzz", 8000, {.max_seconds = 10.0});
+  for (int piece = 0; piece < 4; ++piece) sound.read(4000);
+}
+
 void fuzz_streams(std::string_view bytes) { read_streams(bytes, "fuzz"); }
 void fuzz_text(std::string_view bytes) { decode_text(bytes, "fuzz"); }
 void fuzz_safetensors(std::string_view bytes) { parse_safetensors(bytes, "fuzz"); }
@@ -147,14 +157,23 @@ void fuzz_recipe(std::string_view bytes) {
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
-  static const std::vector<FuzzTarget> targets{{"csv", fuzz_csv},           {"gpt2", fuzz_gpt2},
-                                               {"index", fuzz_index},       {"jsonl", fuzz_jsonl},
-                                               {"ledger", fuzz_ledger},     {"lines", fuzz_lines},
-                                               {"manifest", fuzz_manifest}, {"picture", fuzz_picture},
-                                               {"recipe", fuzz_recipe},     {"safetensors", fuzz_safetensors},
-                                               {"shard", fuzz_shard},       {"sound", fuzz_sound},
-                                               {"streams", fuzz_streams},   {"tar", fuzz_tar},
-                                               {"text", fuzz_text},         {"tokenizer", fuzz_tokenizer}};
+  static const std::vector<FuzzTarget> targets{{"csv", fuzz_csv},
+                                               {"film", fuzz_film},
+                                               {"gpt2", fuzz_gpt2},
+                                               {"index", fuzz_index},
+                                               {"jsonl", fuzz_jsonl},
+                                               {"ledger", fuzz_ledger},
+                                               {"lines", fuzz_lines},
+                                               {"manifest", fuzz_manifest},
+                                               {"picture", fuzz_picture},
+                                               {"recipe", fuzz_recipe},
+                                               {"safetensors", fuzz_safetensors},
+                                               {"shard", fuzz_shard},
+                                               {"sound", fuzz_sound},
+                                               {"streams", fuzz_streams},
+                                               {"tar", fuzz_tar},
+                                               {"text", fuzz_text},
+                                               {"tokenizer", fuzz_tokenizer}};
   return targets;
 }
 
