@@ -11,9 +11,10 @@ namespace palimpsest {
 
 namespace {
 
+using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
+
 // The owner of each parameter: the largest first, each to who has least.
-std::vector<std::int64_t> deal_out(const ParameterSet& parameters, std::int64_t processes) {
-  const auto& items = parameters.items();
+std::vector<std::int64_t> deal_out(const NamedParameters& items, std::int64_t processes) {
   std::vector<std::size_t> order(items.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -25,6 +26,15 @@ std::vector<std::int64_t> deal_out(const ParameterSet& parameters, std::int64_t 
     owners[i] = least - load.begin();
   }
   return owners;
+}
+
+// Frozen ones never change, and need not be sent.
+NamedParameters trained(const ParameterSet& parameters) {
+  NamedParameters items;
+  for (const auto& item : parameters.items()) {
+    if (item.second.requires_grad()) items.push_back(item);
+  }
+  return items;
 }
 
 std::string describe(const std::map<std::string, at::Tensor>& tensors) {
@@ -44,11 +54,12 @@ Exchange::Exchange(const ParameterSet& parameters, Peers& peers, bool shard_opti
     : peers_(peers), gradients_(parameters, peers), own_(parameters) {
   if (!parameters.items().empty()) device_ = parameters.items().front().second.device();
   if (peers.alone() || !shard_optimizer) return;
-  const std::vector<std::int64_t> owners = deal_out(parameters, peers.size());
+  const NamedParameters items = trained(parameters);
+  const std::vector<std::int64_t> owners = deal_out(items, peers.size());
   owned_.resize(static_cast<std::size_t>(peers.size()));
   std::vector<std::string> names;
   for (std::size_t i = 0; i < owners.size(); ++i) {
-    const auto& [name, tensor] = parameters.items()[i];
+    const auto& [name, tensor] = items[i];
     owned_[static_cast<std::size_t>(owners[i])].push_back(tensor.detach());
     if (owners[i] == peers.rank()) names.push_back(name);
   }

@@ -11,7 +11,7 @@
 
 namespace palimpsest {
 
-// Each parameter has an owner, the process that keeps its optimizer state and steps it (stage 1 of ZeRO, arXiv
+// Each trained parameter has an owner, the process that keeps its optimizer state and steps it (stage 1 of ZeRO, arXiv
 // 1910.02054); parameters are dealt out by size. Without sharding every process owns all. Alone, nothing is said.
 class Exchange {
  public:
@@ -24,7 +24,7 @@ class Exchange {
   bool sharded() const { return !owned_.empty(); }
   // What this process steps: tensors shared with the net's.
   const ParameterSet& own() const { return own_; }
-  // After the owners' steps: all parameters to everyone.
+  // After the owners' steps: what they changed, to everyone.
   void share_parameters();
   // Optimizer states by name: those of everyone in the first process, elsewhere only one's own.
   std::map<std::string, at::Tensor> collect(const std::map<std::string, at::Tensor>& own);

@@ -75,6 +75,30 @@ TEST_P(Orthogonalise, KeepsSingularVectorsAndBringsSingularValuesNearOne) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Orthogonalise,
                          testing::Values(std::pair{8, 8}, std::pair{16, 5}, std::pair{5, 16}, std::pair{3, 40}));
 
+// Whose singular values fall over as many powers of ten as said.
+at::Tensor ill_conditioned(std::int64_t rows, std::int64_t columns, double powers) {
+  const at::Tensor matrix = normal(RandomKey::root(5).fold("matrix"), {2, rows, columns}).to(at::kDouble);
+  const auto [u, s, v] = at::linalg_svd(matrix, /*full_matrices=*/false);
+  const at::Tensor fall = at::logspace(0, -powers, s.size(1), 10.0, at::TensorOptions().dtype(at::kDouble));
+  return at::matmul(u * fall.unsqueeze(0).unsqueeze(0), v).to(at::kFloat);
+}
+
+TEST(Orthogonalise, TheShortWayOfWideMatricesIsThePlainOne) {
+  for (const auto& [rows, columns] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{24, 64}, {192, 48}, {40, 61}}) {
+    for (const double powers : {0.0, 3.0, 9.0}) {
+      const at::Tensor matrix = ill_conditioned(rows, columns, powers);
+      const at::Tensor plain = plain_orthogonalise_NRC(matrix, at::kDouble);
+      const double error = (orthogonalise_NRC(matrix, at::kFloat) - plain).norm().item<double>();
+      EXPECT_LT(error, 2e-3 * plain.norm().item<double>()) << rows << " x " << columns << ", " << powers;
+    }
+  }
+  const at::Tensor square = ill_conditioned(32, 32, 3);
+  EXPECT_TRUE(orthogonalise_NRC(square, at::kFloat).equal(plain_orthogonalise_NRC(square, at::kFloat)));
+  const at::Tensor zero = at::zeros({1, 8, 32});
+  EXPECT_TRUE(orthogonalise_NRC(zero, at::kFloat).equal(zero));
+}
+
 TEST(Orthogonalise, FollowsTheQuinticOnADiagonalMatrix) {
   at::Tensor value = at::full({1, 1, 1}, 5.0);
   double expected = 1.0;  // 5 divided by its own norm
