@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 
+SINGLE = {"best_of": 1}  # every row draws one candidate a sample, unless it says otherwise
 REMASKED = {"unmask": "ancestral", "grid": "uniform"}
 # Name of the row -> keys of [sampler] that it sets.
 SAMPLERS = {
@@ -43,6 +44,7 @@ SAMPLERS = {
     "blocks of 16": {"block": 16},
     "guidance rises linearly": {"guidance_schedule": "linear"},
     "no guidance": {"roles.caption.guidance": 1.0},
+    "the best of 4": {"best_of": 4},
 }
 
 
@@ -52,7 +54,8 @@ def with_sampler(checkpoint, keys, folder):
         if entry.name != "recipe.toml":
             (folder / entry.name).symlink_to(entry.resolve())
     (folder / "original.toml").write_bytes((checkpoint / "recipe.toml").read_bytes())
-    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    values = {**SINGLE, **keys}.items()
+    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {json.dumps(value)}" for key, value in values)]
     (folder / "recipe.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
