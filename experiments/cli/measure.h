@@ -21,6 +21,17 @@ class Stopwatch {
   Clock::time_point begin_ = Clock::now();
 };
 
+// Memory of the process from now on: what was freed is handed back first, and the highest resident set forgotten.
+// Linux; elsewhere it tells 0.
+class MemoryGauge {
+ public:
+  MemoryGauge();
+  std::int64_t bytes() const;  // the highest resident set since, less what was resident at the beginning
+
+ private:
+  std::int64_t before_ = 0;
+};
+
 // The median of several figures, and the least and greatest of them. c10::Error for none.
 struct Spread {
   double median = 0, low = 0, high = 0;

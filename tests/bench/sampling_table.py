@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 
+# Every row but the checkpoint's own draws one candidate a sample, unless it says otherwise.
+SINGLE = {"best_of": 1, "roles.picture.best_of": 1, "roles.speech.best_of": 1}
 REMASKED = {"unmask": "ancestral", "grid": "uniform"}
 # Name of the row -> keys of [sampler] that it sets.
 SAMPLERS = {
     "the checkpoint's own": {},
+    "one candidate": {"best_of": 1},
     "confidence, 4 steps": {"unmask": "confidence", "steps": 4},
     "confidence": {"unmask": "confidence"},
     "confidence, 64 steps": {"unmask": "confidence", "steps": 64},
@@ -43,6 +46,9 @@ SAMPLERS = {
     "blocks of 16": {"block": 16},
     "guidance rises linearly": {"guidance_schedule": "linear"},
     "no guidance": {"roles.caption.guidance": 1.0},
+    "temperature 1": {"roles.picture.temperature": 1.0},
+    "the best of 4": {"roles.picture.best_of": 4},
+    "the best of 16": {"roles.picture.best_of": 16},
 }
 
 
@@ -52,7 +58,8 @@ def with_sampler(checkpoint, keys, folder):
         if entry.name != "recipe.toml":
             (folder / entry.name).symlink_to(entry.resolve())
     (folder / "original.toml").write_bytes((checkpoint / "recipe.toml").read_bytes())
-    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    values = ({**SINGLE, **keys} if keys else {}).items()
+    lines = ['base = "./original.toml"', "[sampler]", *(f"{key} = {json.dumps(value)}" for key, value in values)]
     (folder / "recipe.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "experiments/cli/bench_peer.h"
+#include "experiments/cli/bench_sample_peer.h"
 #include "experiments/cli/bench_task.h"
 #include "experiments/cli/facts.h"
 #include "experiments/cli/measure.h"
@@ -251,32 +252,97 @@ TEST_F(BenchCommand, GeneratesPicturesForACaption) {
   EXPECT_GE(facts.at("seconds_high").get<double>(), facts.at("seconds_low").get<double>());
 }
 
-TEST_F(BenchCommand, SetsSamplerStepsBesideBothReferences) {
-  for (const char* script : {"sample.py", "diffusers_step.py"})
-    scratch.write(std::string("tests/bench/peers/") + script, "");
-  write_reference(
-      "case $1 in *sample.py)"
-      " echo '{\"sampler\": \"maskgit\", \"batch\": 2, \"guidance\": 3.0, \"ms/step\": 1000, \"of it model\": 600}';"
-      " echo '{\"sampler\": \"maskgit\", \"batch\": 2, \"guidance\": \"off\", \"ms/step\": 500, \"of it model\": "
-      "300}';;"
-      " *) echo '{\"batch\": 2, \"guidance\": 3.0, \"pipeline ms/step\": 900, \"uvit ms\": 500}';"
-      " echo '{\"batch\": 2, \"guidance\": \"off\", \"pipeline ms/step\": 400, \"uvit ms\": 200}';"
-      " echo '{\"train batch\": 16, \"ms/step\": 1}';; esac");
-  const CommandOutcome outcome = run_palimpsest(scratch,
-                                                "bench sample --samplers confidence --batch 2 --given 4 --wanted 8 "
-                                                "--steps 2 --repeats 1 --threads 1 --dtype fp32 --json",
-                                                kTree);
+// A row of sample.py, or as much of it as is read.
+std::string sampled_row(const std::string& sampler, const std::string& guidance, int step_ms, int model_ms) {
+  return "echo '{\"sampler\": \"" + sampler +
+         "\", \"given\": 4, \"wanted\": 8, \"ids\": 24, \"batch\": 2, \"guidance\": " + guidance +
+         ", \"ms/step\": " + std::to_string(step_ms) + ", \"of it model\": " + std::to_string(model_ms) + "}'\n";
+}
+constexpr const char* kBenchSample =
+    "bench sample --batch 2 --given 4 --wanted 8 --ids 24 --steps 2 --repeats 1 --threads 1 --dtype fp32 --json ";
+
+TEST_F(BenchCommand, SetsSamplerStepsBesideTheReference) {
+  scratch.write("tests/bench/peers/sample.py", "");
+  write_reference(sampled_row("maskgit", "3.0", 1000, 600) + sampled_row("maskgit", "\"off\"", 500, 300) +
+                  sampled_row("top-k", "3.0", 800, 500) + sampled_row("top-k", "\"off\"", 700, 400));
+  const CommandOutcome outcome =
+      run_palimpsest(scratch, std::string(kBenchSample) + "--policy confidence top-k", kTree);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  const Facts rows = Facts::parse(outcome.out).at("rows");
-  ASSERT_EQ(rows.size(), 2u);
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_EQ(facts.at("vocabulary"), 4096 + 1024 + 24);
+  const Facts& rows = facts.at("rows");
+  ASSERT_EQ(rows.size(), 4u);
   for (const Facts& row : rows) {
-    const double step = row.at("step_ms"), own = row.at("own_ms"), guided = row.at("guidance") == 3.0 ? 2 : 1;
+    const double step = row.at("step_ms"), own = row.at("own_ms"), model = row.at("model_ms");
     EXPECT_GT(own, 0);
-    EXPECT_NEAR(row.at("model_ms").get<double>() + own, step, 1e-9 * step);
-    EXPECT_NEAR(row.at("reference_step_ratio").get<double>(), guided * 500 / step, 1e-9 * 1000 / step);
-    EXPECT_NEAR(row.at("reference_own_ratio").get<double>(), own / (guided * 200), 1e-9 * own);
-    EXPECT_NEAR(row.at("diffusers_own_ratio").get<double>(), own / (guided == 2 ? 400 : 200), 1e-9 * own);
+    EXPECT_NEAR(model + own, step, 1e-9 * step);
+    EXPECT_NEAR(row.at("own_share").get<double>(), own / model, 1e-9);
+    EXPECT_EQ(row.at("logits_bytes"), 4 * 2 * 8 * 24);
+    EXPECT_GE(row.at("peak_over_logits").get<double>(), 0);
+    const bool guided = row.at("guidance") == 3.0;
+    EXPECT_EQ(row.at("reference").at("name"), row.at("policy") == "top-k" ? "sample.py top-k" : "sample.py maskgit");
+    if (row.at("policy") == "top-k") continue;
+    const double share = guided ? 400.0 / 600 : 200.0 / 300;
+    EXPECT_NEAR(row.at("reference").at("step_ratio").get<double>(), (guided ? 1000 : 500) / step, 1e-9 * 1000 / step);
+    EXPECT_NEAR(row.at("reference").at("own_share_ratio").get<double>(), own / model / share, 1e-9);
   }
+}
+
+TEST_F(BenchCommand, SetsSamplerStepsBesideDiffusersAtItsShapesAlone) {
+  scratch.write("tests/bench/peers/diffusers_step.py", "");
+  write_reference(
+      "echo '{\"batch\": 1, \"guidance\": \"off\", \"pipeline ms/step\": 400, \"uvit ms\": 100}';"
+      " echo '{\"train batch\": 16, \"ms/step\": 1}'");
+  const auto bench = [this](const std::string& more) {
+    const std::string command =
+        "bench sample --batch 1 --given 4 --unguided --steps 1 --repeats 1 --threads 1 --dtype fp32 --json ";
+    return run_palimpsest(scratch, command + more, kTree);
+  };
+  const CommandOutcome outcome = bench("--reference diffusers --policy confidence");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts row = Facts::parse(outcome.out).at("rows").at(0);
+  EXPECT_EQ(row.at("reference").at("name"), "diffusers_step.py");
+  EXPECT_EQ(row.at("reference").at("own_share"), 3.0);
+  const auto refusal = [&](const std::string& more) {
+    const CommandOutcome refused = bench(more);
+    EXPECT_EQ(refused.code, 2) << more;
+    return refused.err;
+  };
+  for (const char* other : {"--wanted 1024", "--ids 513", "--preset small"}) {
+    EXPECT_THAT(refusal(std::string("--reference diffusers --policy confidence ") + other),
+                HasSubstr("--reference: diffusers' pipeline has 256 positions of 512 ids"));
+  }
+  EXPECT_THAT(refusal("--reference diffusers"), HasSubstr("samples by confidence, not by ancestral"));
+  EXPECT_THAT(refusal("--policy confidense"), HasSubstr("unknown policy 'confidense'; did you mean 'confidence'?"));
+  EXPECT_THAT(refusal("--reference difusers"), HasSubstr("did you mean 'diffusers'?"));
+}
+
+TEST_F(BenchCommand, RefusesAReferenceThatMeasuredAnotherShape) {
+  scratch.write("tests/bench/peers/sample.py", "");
+  write_reference(
+      "echo '{\"sampler\": \"maskgit\", \"given\": 4, \"wanted\": 8, \"ids\": 512, \"batch\": 2,"
+      " \"guidance\": \"off\", \"ms/step\": 5, \"of it model\": 3}'");
+  const CommandOutcome outcome =
+      run_palimpsest(scratch, std::string(kBenchSample) + "--policy confidence --unguided", kTree);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("sample.py: ids: it measured another shape than 24"));
+}
+
+TEST(BenchSample, AsksTheReferenceForTheSameWork) {
+  BenchSampleOptions options;
+  options.policies = {"confidence", "min-p"};
+  options.batches = {8};
+  options.given = 0;
+  options.wanted = 1024;
+  options.ids = 32768;
+  options.guided = false;
+  std::string line;
+  for (const std::string& argument : sample_peer_arguments(options, {})) line += " " + argument;
+  EXPECT_THAT(line, HasSubstr(" --preset tiny --dtype fp32 --threads "));
+  EXPECT_THAT(line, HasSubstr(" --steps 16 --caption 0 --repeat 3 --batch 8 --only image --image 1024 --ids 32768"
+                              " --unguided --samplers maskgit min-p"));
+  options.reference = "diffusers";
+  EXPECT_EQ(sample_peer_arguments(options, {}).back(), "8");
 }
 
 TEST_F(BenchCommand, LoadsBesideTheReference) {
