@@ -7,12 +7,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "base/errors.h"
+#include "base/heartbeat.h"
 
 namespace palimpsest {
 
@@ -23,14 +25,13 @@ using std::chrono::milliseconds;
 // How long those that are left wait for each other before they name who is missing.
 constexpr milliseconds kRollCall{20000};
 constexpr milliseconds kFarewell{2000};
-constexpr milliseconds kWatch{1000};  // between two looks for an alarm, in a transfer
-constexpr milliseconds kGlance{20};   // between two looks at who is there
+constexpr milliseconds kGlance{20};                // between two looks at who is there
+constexpr std::chrono::microseconds kGlimpse{50};  // between two looks at whether a GPU is done
 // Longer than any validation or save of the first process, for which the others wait.
 constexpr milliseconds kLongestStep{30 * 60 * 1000};
 
 // In libpalimpsest_cuda.so (distributed_cuda.cu): a c10d::Backend over NCCL, whose ownership the caller takes.
-using MakeNccl = c10d::Backend*(c10d::Store* store, int rank, int size);
-constexpr const char* kAlarm = "alarm";
+using MakeNccl = c10d::Backend*(c10d::Store* store, int rank, int size, std::int64_t timeout_ms);
 constexpr const char* kMakeNccl = "palimpsest_make_nccl";
 
 // As the library was built: the names that base/c10d declares in gloo's place are only pointed at.
@@ -110,9 +111,11 @@ RankPlace rank_place_from_environment() {
 
 class Peers::Link {
  public:
-  Link(const RankPlace& place, milliseconds patience) : place_(place) {
-    store_ = c10::make_intrusive<c10d::PrefixStore>("palimpsest/" + place.attempt, open_store(place, patience));
-    meet(patience);
+  Link(const RankPlace& place, const PeerPatience& patience) : place_(place) {
+    store_ = c10::make_intrusive<c10d::PrefixStore>("palimpsest/" + place.attempt, open_store(place, patience.join));
+    heartbeat_.emplace(store_->clone(), place.rank, place.size, patience.silence);
+    meet(patience.join);
+    heartbeat_->start();
   }
 
   void connect() {
@@ -129,7 +132,7 @@ class Peers::Link {
       TORCH_CHECK(make, "distributed: libpalimpsest_cuda.so has no NCCL");
       const auto store = c10::make_intrusive<c10d::PrefixStore>("nccl", store_);
       nccl_ = c10::intrusive_ptr<c10d::Backend>::reclaim(
-          make(store.get(), static_cast<int>(place_.rank), static_cast<int>(place_.size)));
+          make(store.get(), static_cast<int>(place_.rank), static_cast<int>(place_.size), kLongestStep.count()));
     }
     return *nccl_;
   }
@@ -148,22 +151,27 @@ class Peers::Link {
   }
 
   // Waits for the end of a transfer. A neighbour that is left waits here for ever when it is not told.
-  void finish(c10d::Work& work) {
-    while (true) {
-      try {
-        work.wait(kWatch);
-        return;
-      } catch (const std::exception&) {
-        if (work.isCompleted()) throw;
-        TORCH_CHECK(!store_->check({kAlarm}), "told by another process");
-      }
-    }
+  void finish(c10d::Work& work, bool on_gpu) {
+    while (!(on_gpu ? gpu_is_done(work) : cpu_is_done(work))) heartbeat_->look();
   }
 
-  // Does the store answer? Throws when it does not; what is said into a dead connection goes unnoticed.
-  void hears() { store_->check({kAlarm}); }
+  // The same of a message between two: on the CPU its wait may not be broken off.
+  void finish_message(const c10::intrusive_ptr<c10d::Work>& work, bool on_gpu) {
+    if (on_gpu) return finish(*work, on_gpu);
+    std::packaged_task<void()> wait([work] { work->wait(); });
+    std::future<void> end = wait.get_future();
+    std::thread(std::move(wait)).detach();
+    while (end.wait_for(Heartbeat::kLook) == std::future_status::timeout) heartbeat_->look();
+    end.get();
+  }
 
-  void raise_alarm() { store_->set(kAlarm, std::vector<std::uint8_t>{1}); }
+  Heartbeat& heartbeat() { return *heartbeat_; }
+  bool is_silent(std::int64_t rank) { return store_->check({Heartbeat::silent_key(rank)}); }
+
+  // Does the store answer? Throws when it does not; what is said into a dead connection goes unnoticed.
+  void hears() { store_->check({Heartbeat::alarm_key()}); }
+
+  void raise_alarm() { store_->set(Heartbeat::alarm_key(), std::vector<std::uint8_t>{1}); }
 
   // Who does not say that it is left, once one process has gone. Who holds the store stays until the others know too.
   std::vector<std::int64_t> roll_call() {
@@ -176,6 +184,27 @@ class Peers::Link {
   void say(const std::string& what) { store_->set(here_key(what, place_.rank), std::vector<std::uint8_t>{1}); }
 
  private:
+  static bool cpu_is_done(c10d::Work& work) {
+    try {
+      work.wait(Heartbeat::kLook);
+      return true;
+    } catch (const std::exception&) {
+      if (work.isCompleted()) throw;
+      return false;
+    }
+  }
+
+  // NCCL would take a wait that is too short for the end of the group.
+  static bool gpu_is_done(c10d::Work& work) {
+    const auto end = std::chrono::steady_clock::now() + Heartbeat::kLook;
+    while (!work.isCompleted()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::sleep_for(kGlimpse);
+    }
+    work.wait();
+    return true;
+  }
+
   void meet(milliseconds patience) {
     say("joined");
     const std::vector<std::int64_t> late = missing("joined", 0, patience);
@@ -187,6 +216,7 @@ class Peers::Link {
 
   RankPlace place_;
   c10::intrusive_ptr<c10d::Store> store_;
+  std::optional<Heartbeat> heartbeat_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
   c10::intrusive_ptr<c10d::Backend> nccl_;
 };
@@ -202,7 +232,7 @@ auto Peers::guarded(Call&& call) {
 
 Peers::Peers() = default;
 
-Peers::Peers(const RankPlace& place, milliseconds patience) : place_(place) {
+Peers::Peers(const RankPlace& place, const PeerPatience& patience) : place_(place) {
   if (alone()) return;
   if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // errors are told once, below
   link_ = std::make_unique<Link>(place, patience);
@@ -211,27 +241,37 @@ Peers::Peers(const RankPlace& place, milliseconds patience) : place_(place) {
 
 Peers::~Peers() = default;
 
-// All that are left say so to the store; the lowest of them names who did not. Without a store the process that held it
-// is the one that has gone; then one process of each machine says so.
+// The store's keeper has gone or stands still: one process of each machine says so.
+void Peers::lost_store(bool silent, const std::string& rest) {
+  const bool beside_first = place_.rank == place_.local_rank && !place_.starter_has_store;
+  if (place_.local_rank != (beside_first ? 1 : 0)) throw SaidElsewhere(1);
+  const std::string who =
+      place_.starter_has_store ? "the starter of the processes" : "rank 0 of " + std::to_string(place_.size);
+  throw PeerLost(who + (silent ? " stands still" : " has gone") + rest);
+}
+
+// All that are left say so to the store; the lowest of them names who did not.
 void Peers::lost(const std::string& reason) {
   Link& link = *link_.release();  // never closed: what is under way would wait for who has gone
-  const std::string of = " of " + std::to_string(place_.size);
   const std::string rest = "; the others end too. The same command goes on from the last checkpoint (" + reason + ")";
+  link.heartbeat().stop();
+  if (link.heartbeat().store_is_silent()) lost_store(true, rest);
   try {
     link.say("left");
     link.raise_alarm();
     link.hears();
   } catch (const std::exception&) {
-    const bool beside_first = place_.rank == place_.local_rank;
-    if (place_.local_rank != (beside_first ? 1 : 0)) throw SaidElsewhere(1);
-    throw PeerLost("rank 0" + of + " has gone" + rest);
+    lost_store(false, rest);
   }
   const std::vector<std::int64_t> gone = link.roll_call();
   std::int64_t lowest = 0;
   while (std::find(gone.begin(), gone.end(), lowest) != gone.end()) ++lowest;
   if (lowest != place_.rank) throw SaidElsewhere(1);
   if (gone.empty()) throw PeerLost("the processes lost each other" + rest);
-  throw PeerLost(list_of(gone) + of + (gone.size() == 1 ? " has gone" : " have gone") + rest);
+  const bool one = gone.size() == 1;
+  const bool silent = std::any_of(gone.begin(), gone.end(), [&link](auto rank) { return link.is_silent(rank); });
+  throw PeerLost(list_of(gone) + " of " + std::to_string(place_.size) +
+                 (silent ? (one ? " stands still" : " stand still") : (one ? " has gone" : " have gone")) + rest);
 }
 
 void Peers::sum(const at::Tensor& tensor) { begin_sum(tensor)(); }
@@ -242,7 +282,7 @@ Transfer Peers::begin_sum(const at::Tensor& tensor) {
   bytes_sent_ += 2.0 * others / static_cast<double>(size()) * static_cast<double>(tensor.nbytes());
   std::vector<at::Tensor> tensors{tensor};
   const auto work = guarded([&] { return link_->carrier(tensor).allreduce(tensors); });
-  return [this, work, tensor] { guarded([&] { link_->finish(*work); }); };
+  return [this, work, tensor] { guarded([&] { link_->finish(*work, tensor.is_cuda()); }); };
 }
 
 Transfer Peers::begin_copy(const at::Tensor& tensor, std::int64_t from) {
@@ -252,7 +292,7 @@ Transfer Peers::begin_copy(const at::Tensor& tensor, std::int64_t from) {
   c10d::BroadcastOptions options;
   options.rootRank = from;
   const auto work = guarded([&] { return link_->carrier(tensor).broadcast(tensors, options); });
-  return [this, work, tensor] { guarded([&] { link_->finish(*work); }); };
+  return [this, work, tensor] { guarded([&] { link_->finish(*work, tensor.is_cuda()); }); };
 }
 
 void Peers::move_to_first(const at::Tensor& tensor, std::int64_t from) {

@@ -43,18 +43,23 @@ class SaidElsewhere : public std::runtime_error {
   int exit_code_;
 };
 
+// How long a process waits for the others.
+struct PeerPatience {
+  std::chrono::milliseconds join{60000};     // until all have come
+  std::chrono::milliseconds silence{20000};  // until one that gives no sign of life (stopped, not dead) is given up
+};
+
 // Waits for the end of a transfer.
 using Transfer = std::function<void()>;
 
 // A group of processes over PyTorch's c10d: Gloo for what lies in main memory, NCCL for what lies on a GPU. All calls
-// are made by all processes in the same order. When one of them has gone, the call throws PeerLost in one of the others
-// and SaidElsewhere in the rest. Alone, every call returns at once.
+// are made by all processes in the same order. When one of them has gone or stands still, the call throws PeerLost in
+// one of the others and SaidElsewhere in the rest. Alone, every call returns at once.
 class Peers {
  public:
   Peers();  // alone
-  // Waits for the others `patience` long. InputError: ranks that did not come (by number), no store at the address, a
-  // port in use.
-  explicit Peers(const RankPlace& place, std::chrono::milliseconds patience);
+  // Waits for the others. InputError: ranks that did not come (by number), no store at the address, a port in use.
+  explicit Peers(const RankPlace& place, const PeerPatience& patience);
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
@@ -83,6 +88,7 @@ class Peers {
   template <class Call>
   auto guarded(Call&& call);
   [[noreturn]] void lost(const std::string& reason);
+  [[noreturn]] void lost_store(bool silent, const std::string& rest);
 
   RankPlace place_;
   std::unique_ptr<Link> link_;

@@ -26,6 +26,7 @@ TransformerOptions bench_transformer(const BenchPreset& preset) {
   options.heads = options.key_value_heads = preset.heads;
   options.qk_norm = false;
   options.tied = false;
+  options.checkpoint_layers = preset.checkpoint_layers;
   return options;
 }
 

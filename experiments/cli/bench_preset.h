@@ -18,6 +18,7 @@ struct BenchPreset {
   std::int64_t length = 320;       // positions of a row
   std::int64_t batch = 16;         // rows a step
   std::int64_t vocabulary = 5632;  // ids that are predicted
+  std::int64_t checkpoint_layers = 0;
 };
 
 inline constexpr std::array kBenchPresets{BenchPreset{"tiny", 256, 6, 4}, BenchPreset{"small", 512, 8, 8},

@@ -9,9 +9,11 @@
 #include "base/progress.h"
 #include "experiments/cli/bench.h"
 #include "experiments/cli/bench_peer.h"
+#include "experiments/cli/bench_scaling.h"
 #include "experiments/cli/bench_task.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/measure.h"
+#include "experiments/training/launch.h"
 #include "experiments/training/trainer.h"
 
 namespace palimpsest {
@@ -24,7 +26,7 @@ constexpr int kRoofRounds = 5;            // before every pair; the best of all 
 struct BenchTrainOptions {
   std::string preset = "tiny";
   std::int64_t batch = 0, vocabulary = 0;  // 0: the preset's
-  std::int64_t pairs = 3, steps = 10, warmup = 3;
+  std::int64_t pairs = 3, steps = 10, warmup = 3, checkpoint_layers = 0, processes = 1;
   bool alone = false, compile = false, all_rows = false, json = false;
   MachineOptions machine;
 
@@ -36,6 +38,7 @@ struct BenchTrainOptions {
     BenchPreset sizes = find_bench_preset(preset);
     if (batch > 0) sizes.batch = batch;
     if (vocabulary > 0) sizes.vocabulary = vocabulary;
+    sizes.checkpoint_layers = checkpoint_layers;
     return sizes;
   }
   void validate() const {
@@ -47,6 +50,14 @@ struct BenchTrainOptions {
     if (alone && (compile || all_rows))
       throw InputError("command line", compile ? "--compile" : "--all-rows",
                        "is the reference's, which --alone leaves out");
+    if (checkpoint_layers > 0 && !alone && processes == 1)
+      throw InputError("command line", "--checkpoint-layers", "is of this program alone: goes with --alone");
+    if (processes > 1 && (compile || all_rows))
+      throw InputError("command line", "--processes", "is of this program alone: goes without the reference's flags");
+    if (sizes().batch % processes != 0)
+      throw InputError(
+          "command line", "--batch",
+          "must be divisible by --processes (" + std::to_string(processes) + "), got " + std::to_string(sizes().batch));
     if (machine.device != "cpu")
       throw InputError("command line", "--device", "must be cpu: both sides are timed there");
   }
@@ -167,8 +178,19 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
   return facts;
 }
 
+// Started anew as so many processes, the first of which tells.
+void run_bench_scaling(const BenchTrainOptions& options) {
+  ScalingRun run{options.sizes(), options.processes, options.pairs, options.steps, options.warmup, options.machine};
+  if (run.machine.threads == 0) run.machine.threads = 1;
+  if (!is_started_rank()) throw SaidElsewhere(run_processes(options.processes));
+  catch_interrupts();
+  const Facts facts = measure_scaling(run);
+  if (!facts.empty()) print_facts(facts, options.json);
+}
+
 void run_bench_train(const BenchTrainOptions& options) {
   options.validate();
+  if (options.processes > 1) return run_bench_scaling(options);
   const BenchPreset preset = options.sizes();
   std::optional<PythonPeer> peer;
   if (!options.alone) peer.emplace("train_step.py");
@@ -185,7 +207,8 @@ void add_bench_train(CLI::App& bench) {
   auto options = std::make_shared<BenchTrainOptions>();
   CLI::App* command = bench.add_subcommand("train", "training steps beside the Python reference, in turn");
   command->footer(
-      "Example:\n  palimpsest bench train --preset small --json\n"
+      "Examples:\n  palimpsest bench train --preset small --json\n"
+      "  palimpsest bench train --preset small --processes 2\n"
       "Figures are medians over the pairs, with the lowest and highest; './run bench' sets the reference up.");
   command->add_option("--preset", options->preset, "tiny, small or base")->capture_default_str();
   command->add_option("--batch", options->batch, "rows a step, 0 for the preset's")->capture_default_str();
@@ -198,6 +221,15 @@ void add_bench_train(CLI::App& bench) {
   command->add_flag("--compile", options->compile, "beside the compiled reference too");
   command->add_flag("--all-rows", options->all_rows,
                     "beside the reference with a head at every position too: what logits of masked ones alone save");
+  command
+      ->add_option("--checkpoint-layers", options->checkpoint_layers,
+                   "blocks that run again in the backward pass; with --alone")
+      ->capture_default_str();
+  command
+      ->add_option("--processes", options->processes,
+                   "N processes beside one, --threads (1) each: how much faster they are, what they send")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object on stdout");
   add_options(*command, options->machine);
   command->callback([options] { run_bench_train(*options); });

@@ -43,9 +43,7 @@ void print_trial(const RateTrial& trial) {
 
 void find_and_plot_rate(const FindRateRequest& request, const TaskMakers& makers) {
   catch_interrupts();
-  const Recipe recipe = load_training_recipe(request.training);
-  const TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"),
-                                 resolve_machine(request.training.machine)};
+  const TaskRequest task_request = fitted_request(request.training, makers).task;
   const auto task = make_task(makers, task_request);
   begin_from(task_request.training.start_from, *task);
   const RateTrial trial = find_rate(*task, task_request.training, request.finder, task_request.machine.dtype);

@@ -46,6 +46,11 @@ void print_plan(const nlohmann::json& plan) {
     between = ", ";
   }
   std::cout << "\n";
+  if (plan.contains("memory_budget")) {
+    const nlohmann::json& budget = plan["memory_budget"];
+    std::cout << "budget      " << bytes_text(budget["bytes"]) << ": micro_batches " << budget["micro_batches"]
+              << ", checkpoint_layers " << budget["checkpoint_layers"] << "\n";
+  }
   if (plan.contains("expected_seconds")) {
     std::cout << "time        " << human_seconds(plan["expected_seconds"]) << ", "
               << plan["seconds_a_step"].get<double>() << " seconds a step\n";
@@ -191,6 +196,10 @@ void add_train_command(CLI::App& program) {
   app->add_option("--join-seconds", command->request.join_seconds,
                   "how long the processes wait for each other at the start")
       ->check(CLI::PositiveNumber);
+  app->add_option("--silence-seconds", command->request.silence_seconds,
+                  "how long a process that stands still is waited for before the others end")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app->add_flag("--json", command->json, "print what was done as JSON");
   add_options(*app, command->request.machine);
   app->callback([command, app] { run_train(*command, app->count("--seed") > 0); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/energy.h"
 #include "base/files.h"
 #include "base/progress.h"
 #include "base/recipe.h"
@@ -32,8 +33,18 @@ std::vector<std::pair<std::string, std::string>> run_facts(const fs::path& run, 
       {"batch", setting("batch")},
       {"optimizer", setting("optimizer") + ", " + setting("decay")},
       {"time spent training", human_seconds(state.value("seconds", 0.0))},
+      {"of that, held up by saves", figure_text(state.value("save_stall_seconds", 0.0)) + " s"},
       {"number type", state.value("compute", std::string("?"))},
       {"steps skipped", std::to_string(state.value("skipped", std::int64_t{0}))}};
+  if (state.contains("joules")) {
+    const double price = recipe["training"]["energy_price"].value_or(0.0);
+    facts.emplace_back("energy", energy_text(state["joules"].get<double>(), price));
+  }
+  if (state.contains("sent_bytes")) {
+    const double steps = static_cast<double>(std::max<std::int64_t>(1, state.value("step", std::int64_t{1})));
+    facts.emplace_back("sent by the first process",
+                       human_count(state["sent_bytes"].get<double>() / steps) + " bytes a step");
+  }
   const nlohmann::json validation = state.value("validation", nlohmann::json::object());
   for (const auto& [name, value] : validation.items()) {
     if (value.is_number()) facts.emplace_back(name, figure_text(value.get<double>()));

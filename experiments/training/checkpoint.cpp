@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "base/failpoint.h"
+#include "base/file_stream.h"
 #include "base/files.h"
 #include "base/safetensors.h"
 
@@ -42,7 +43,7 @@ nlohmann::json file_hashes(const fs::path& directory) {
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
     if (!entry.is_regular_file()) continue;
     const std::string name = entry.path().lexically_relative(directory).generic_string();
-    if (name != "state.json") hashes[name] = hash64_hex(read_file(entry.path()));
+    if (name != "state.json") hashes[name] = file_hash_hex(entry.path());
   }
   return hashes;
 }
@@ -62,6 +63,15 @@ std::int64_t step_of(const fs::path& checkpoint) {
   return std::stoll(checkpoint.filename().string().substr(kStepPrefix.size()));
 }
 
+nlohmann::json optional_number(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
+std::optional<double> number_if_there(const nlohmann::json& json, const char* name) {
+  if (!json.contains(name) || !json[name].is_number()) return std::nullopt;
+  return json[name].get<double>();
+}
+
 }  // namespace
 
 nlohmann::json to_json(const TrainingState& state) {
@@ -69,11 +79,14 @@ nlohmann::json to_json(const TrainingState& state) {
           {"updates", state.updates},
           {"skipped", state.skipped},
           {"seconds", state.seconds},
+          {"save_stall_seconds", state.save_stall_seconds},
+          {"sent_bytes", state.sent_bytes},
+          {"joules", optional_number(state.joules)},
           {"compute", state.compute},
           {"window", state.window},
           {"validation", state.validation},
           {"validated_step", state.validated_step},
-          {"best", state.best ? nlohmann::json(*state.best) : nlohmann::json()}};
+          {"best", optional_number(state.best)}};
 }
 
 TrainingState training_state(const nlohmann::json& json, const std::string& file) {
@@ -87,7 +100,10 @@ TrainingState training_state(const nlohmann::json& json, const std::string& file
     state.window = json.at("window");
     state.validation = json.at("validation");
     state.validated_step = json.value("validated_step", std::int64_t{-1});
-    if (json.contains("best") && json["best"].is_number()) state.best = json["best"].get<double>();
+    state.best = number_if_there(json, "best");
+    state.save_stall_seconds = number_if_there(json, "save_stall_seconds").value_or(0);
+    state.sent_bytes = number_if_there(json, "sent_bytes").value_or(0);
+    state.joules = number_if_there(json, "joules");
     return state;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(file, "", error.what());
@@ -124,7 +140,7 @@ std::string checkpoint_damage(const fs::path& checkpoint) {
   if (!state.is_object() || !state.contains("files")) return "state.json is not readable";
   for (const auto& [name, hash] : state["files"].items()) {
     if (!fs::exists(checkpoint / name)) return name + " is missing";
-    if (hash64_hex(read_file(checkpoint / name)) != hash) return name + " differs from its hash in state.json";
+    if (file_hash_hex(checkpoint / name) != hash) return name + " differs from its hash in state.json";
   }
   return "";
 }

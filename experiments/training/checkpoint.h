@@ -18,6 +18,9 @@ struct TrainingState {
   std::int64_t updates = 0;                          // steps that changed the parameters
   std::int64_t skipped = 0;                          // steps whose gradient was not finite
   double seconds = 0.0;                              // spent training, for people
+  double save_stall_seconds = 0.0;                   // of these, standing still for saves
+  double sent_bytes = 0.0;                           // to other processes, by the first one
+  std::optional<double> joules;                      // that the machine drew meanwhile, where it tells
   std::string compute;                               // number type of the matrix products, which a resumed run keeps
   nlohmann::json window = nlohmann::json::object();  // sums since the log's last line
   nlohmann::json validation = nlohmann::json::object();  // figures of the last validation

@@ -19,15 +19,17 @@ class CheckpointWriter {
   // Waits for the last save.
   void finish();
 
-  // Seconds that training has stood still for saves, and how many there were.
+  // Seconds that training has stood still for saves, that writing them took behind its back (up to the last finish()),
+  // and how many there were.
   double stalled_seconds() const { return stalled_seconds_; }
+  double written_seconds() const { return written_seconds_; }
   std::int64_t saves() const { return saves_; }
 
  private:
   std::filesystem::path run_;
   KeepPolicy policy_;
-  std::future<void> writing_;
-  double stalled_seconds_ = 0.0;
+  std::future<double> writing_;  // the seconds it took
+  double stalled_seconds_ = 0.0, written_seconds_ = 0.0;
   std::int64_t saves_ = 0;
 };
 

@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -65,7 +68,38 @@ int find_port() {
   ::_exit(127);
 }
 
+constexpr int kInterruptedCode = 130;
+
+// How long the others have to notice when one of them has failed. Those that are stopped never will.
+constexpr std::chrono::seconds kGrace{30};
+
+// What became of the processes that are looked after here.
+struct LaunchedGroup {
+  std::vector<pid_t> running;
+  std::set<pid_t> stopped;
+  int code = 0;  // of the first that failed
+  std::optional<std::chrono::steady_clock::time_point> failed;
+
+  void send(int signal) const {
+    for (const pid_t child : running) ::kill(child, signal);
+  }
+  void note(pid_t child, int status);
+  bool is_lost() const {
+    if (!failed) return false;
+    return stopped.size() == running.size() || std::chrono::steady_clock::now() > *failed + kGrace;
+  }
+};
+
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 1; }
+
+void LaunchedGroup::note(pid_t child, int status) {
+  stopped.erase(child);
+  if (WIFSTOPPED(status)) stopped.insert(child);
+  if (WIFSTOPPED(status) || WIFCONTINUED(status)) return;
+  std::erase(running, child);
+  if (code == 0) code = code_of(status);
+  if (!failed && code != 0 && code != kInterruptedCode) failed = std::chrono::steady_clock::now();
+}
 
 }  // namespace
 
@@ -75,29 +109,26 @@ int run_processes(std::int64_t count) {
   catch_interrupts();
   const std::vector<std::string> arguments = own_arguments();
   const int port = find_port();
-  std::vector<pid_t> running;
+  LaunchedGroup group;
   for (std::int64_t rank = 0; rank < count; ++rank) {
     const pid_t child = ::fork();
     if (child == 0) become_rank(rank, count, port, arguments);
     if (child < 0) throw IoError("processes", "", "cannot start another one");
-    running.push_back(child);
+    group.running.push_back(child);
   }
-  int code = 0;
   bool told = false;
-  while (!running.empty()) {
+  while (!group.running.empty()) {
     int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, WNOHANG);
-    if (interrupted() && !std::exchange(told, true)) {
-      for (const pid_t child : running) ::kill(child, SIGTERM);
-    }
-    if (ended > 0) {
-      std::erase(running, ended);
-      if (code == 0) code = code_of(status);
+    const pid_t child = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+    if (interrupted() && !std::exchange(told, true)) group.send(SIGTERM);
+    if (child > 0) {
+      group.note(child, status);
       continue;
     }
+    if (group.is_lost()) group.send(SIGKILL);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  return code;
+  return group.code;
 }
 
 }  // namespace palimpsest

@@ -48,11 +48,6 @@ std::int64_t parameter_bytes(const ParameterSet& parameters, bool trained_only) 
   return bytes;
 }
 
-// Rows whose memory is measured: as many as a micro-batch has, but few.
-std::int64_t probe_rows(const TrainingOptions& training) {
-  return std::min(kProbeRows, training.batch / training.micro_batches);
-}
-
 struct StepMemory {
   std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
   std::int64_t scratch = 0;      // of the optimizer's update
@@ -71,29 +66,55 @@ StepMemory measure_step(TrainingTask& task, Optimizer& optimizer) {
   return memory;
 }
 
+double units_a_row(const TrainingTask& task, std::int64_t rows) {
+  const std::map<std::string, double> units = task.units_a_step();
+  const auto tokens = units.find("tokens");
+  return tokens == units.end() ? 1.0 : tokens->second / static_cast<double>(rows);
+}
+
 }  // namespace
 
-MemoryEstimate estimate_memory(const TaskMakers& makers, const TaskRequest& request) {
-  const std::int64_t rows = probe_rows(request.training);
-  const double scale =
-      static_cast<double>(request.training.batch) / static_cast<double>(request.training.micro_batches * rows);
-  TaskRequest small = request;
-  small.training.batch = rows;
+std::int64_t probe_rows(const TrainingOptions& training) {
+  return std::min(kProbeRows, training.batch / training.micro_batches);
+}
+
+MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, std::int64_t rows) {
+  TaskRequest small{request.recipe, request.training, request.machine};
+  small.training.batch = rows + rows % 2;  // documents may come in pairs
   small.training.micro_batches = 1;
   const std::unique_ptr<TrainingTask> task = make_task(makers, small);
   const ParameterSet& parameters = task->parameters();
-  MemoryEstimate estimate;
-  estimate.parameters = parameter_bytes(parameters, false);
-  estimate.program = std::max<std::int64_t>(0, resident_bytes() - estimate.parameters);
+  MemoryProbe probe;
+  probe.rows = small.training.batch;
+  probe.parameters = parameter_bytes(parameters, false);
+  probe.trained = parameter_bytes(parameters, true);
+  probe.program = std::max<std::int64_t>(0, resident_bytes() - probe.parameters);
+  probe.casts = request.machine.dtype == at::kFloat ? 0 : probe.parameters / 2;
+  probe.units_a_row = units_a_row(*task, probe.rows);
   Optimizer optimizer(small.training, parameters, request.machine.dtype);
-  for (const auto& [name, tensor] : optimizer.state()) estimate.optimizer += bytes_of(tensor);
+  for (const auto& [name, tensor] : optimizer.state()) probe.optimizer += bytes_of(tensor);
   const StepMemory step = measure_step(*task, optimizer);
-  const std::int64_t trained = parameter_bytes(parameters, true);
-  // Weights cast for the products are there once, whatever the rows.
-  const std::int64_t casts = request.machine.dtype == at::kFloat ? 0 : estimate.parameters / 2;
-  const double rest = static_cast<double>(std::max<std::int64_t>(0, step.activations - casts));
-  estimate.step = std::max(casts + static_cast<std::int64_t>(rest * scale), trained + step.scratch);
+  probe.activations = step.activations;
+  probe.scratch = step.scratch;
+  return probe;
+}
+
+MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request) {
+  const TrainingOptions& training = request.training;
+  const std::int64_t processes = request.peers->size();
+  const bool sharded = processes > 1 && training.shard_optimizer;
+  const double scale = static_cast<double>(training.batch) / static_cast<double>(training.micro_batches * probe.rows);
+  const double rest = static_cast<double>(std::max<std::int64_t>(0, probe.activations - probe.casts));
+  const std::int64_t forward_backward = probe.casts + static_cast<std::int64_t>(rest * scale);
+  MemoryEstimate estimate{probe.program, probe.parameters, probe.optimizer / (sharded ? processes : 1), 0};
+  const std::int64_t buckets = processes > 1 ? probe.trained : 0;  // a sum's gradients lie in them
+  const std::int64_t shared = sharded ? probe.trained : 0;         // changed parameters, on their way
+  estimate.step = std::max(forward_backward + buckets, probe.trained + std::max(probe.scratch, shared));
   return estimate;
+}
+
+MemoryEstimate estimate_memory(const TaskMakers& makers, const TaskRequest& request) {
+  return scale_memory(probe_memory(makers, request, probe_rows(request.training)), request);
 }
 
 std::int64_t resident_bytes() {

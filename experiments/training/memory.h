@@ -30,10 +30,32 @@ struct MemoryEstimate {
   std::int64_t optimizer = 0;   // what it remembers
   std::int64_t step = 0;        // gradients and activations of a micro-batch, or an update's scratch: whichever is more
   std::int64_t total() const { return program + 2 * parameters + optimizer + step; }
+  // What the device must hold: on a GPU the program lies elsewhere.
+  std::int64_t held(const Machine& machine) const { return total() - (machine.device.is_cuda() ? program : 0); }
 };
 
-// Builds the task with a batch of at most eight rows, takes the longest of its steps once, and scales the activations
-// to the recipe's micro-batch. Needs the memory of the parameters and of that step.
+// What a step of few rows took, bytes.
+struct MemoryProbe {
+  std::int64_t rows = 0;
+  std::int64_t program = 0, parameters = 0, trained = 0, optimizer = 0;
+  std::int64_t casts = 0;        // of weights for the products: there once, whatever the rows
+  std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
+  std::int64_t scratch = 0;      // of the optimizer's update
+  double units_a_row = 0;        // tokens, or samples where the task counts none
+};
+
+// Builds the task with a batch of `rows` (made even), takes the longest of its steps once. Needs the memory of the
+// parameters and of that step.
+MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, std::int64_t rows);
+
+// Rows that a probe takes: as many as a micro-batch of the request has, at most eight.
+std::int64_t probe_rows(const TrainingOptions& training);
+
+// The probe's activations scaled to the request's micro-batch. With several processes each holds buckets of the
+// gradients, and its part of the optimizer's state when that is sharded.
+MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request);
+
+// scale_memory of a probe of probe_rows.
 MemoryEstimate estimate_memory(const TaskMakers& makers, const TaskRequest& request);
 
 // Resident set of this process now, bytes; 0 where the system does not tell.

@@ -26,6 +26,7 @@ struct TrainingOptions {
   std::int64_t steps = 1000;
   std::int64_t batch = 32;         // samples a step, over all micro-batches
   std::int64_t micro_batches = 1;  // of each process; more of them need less memory
+  std::string memory_budget;       // "16GB": what a process may hold; "": no limit
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   double learning_rate = 1e-3;       // AdamW's or Lion's, at its highest; Lion wants a third to a tenth of AdamW's
   double muon_learning_rate = 0.02;  // Muon's, at its highest; updates have unit spectral scale
@@ -63,6 +64,8 @@ struct TrainingOptions {
     visitor("batch", self.batch, "samples a step");
     visitor("micro_batches", self.micro_batches,
             "parts that each process cuts its share of a batch into, to save memory");
+    visitor("memory_budget", self.memory_budget,
+            "what a process may hold ('16GB', or bytes): raises micro_batches and backbone.checkpoint_layers");
     visitor("optimizer", self.optimizer, "adamw, lion, or muon for hidden matrices with adamw for the rest");
     visitor("learning_rate", self.learning_rate, "highest learning rate of adamw or lion");
     visitor("muon_learning_rate", self.muon_learning_rate, "highest learning rate of muon");
@@ -94,6 +97,10 @@ struct TrainingOptions {
     visitor("start_from", self.start_from, "checkpoint or run whose weights a fresh run starts from");
   }
   void validate() const;
+  std::int64_t budget_bytes() const;  // of memory_budget; 0 for none
 };
+
+// "512MB", "1.5 GiB", "8000000000". InputError("", key, rule) for anything else.
+std::int64_t parse_bytes(const std::string& text, const char* key);
 
 }  // namespace palimpsest

@@ -33,6 +33,7 @@ std::map<std::string, std::string> leaves_of(const toml::table& table) {
 
 bool is_fixed(const std::string& difference) {
   const std::string key = difference.substr(0, difference.find(':'));
+  if (key == "backbone.checkpoint_layers") return false;  // the same gradients from other memory
   return std::any_of(kFixed.begin(), kFixed.end(), [&key](const std::string& fixed) {
     return fixed.back() == '.' ? key.starts_with(fixed) : key == fixed;
   });

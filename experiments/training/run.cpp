@@ -3,9 +3,7 @@
 #include <ATen/Context.h>
 
 #include <cmath>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 
 #include "base/errors.h"
 #include "base/files.h"
@@ -47,15 +45,21 @@ Recipe load_any(const TrainRequest& request) {
   return load_recipe(named.string(), "train", request.overrides);
 }
 
-void set_steps(Recipe& recipe, std::int64_t steps) {
-  recipe.table["training"].as_table()->insert_or_assign("steps", steps);
+void set_steps(TaskRequest& request, std::int64_t steps) {
+  request.training.steps = steps;
+  request.recipe.table["training"].as_table()->insert_or_assign("steps", steps);
 }
 
+// With the defaults of keys of [training] that there were not yet when the run was begun.
 std::optional<toml::table> stored_recipe(const fs::path& directory) {
   const fs::path path = directory / "recipe.toml";
   if (!fs::exists(path)) return std::nullopt;
   try {
-    return toml::parse(read_file(path));
+    toml::table stored = toml::parse(read_file(path));
+    toml::table training = to_toml(TrainingOptions{});
+    if (const toml::table* said = stored["training"].as_table()) merge_tables(training, *said);
+    stored.insert_or_assign("training", std::move(training));
+    return stored;
   } catch (const toml::parse_error& error) {
     throw InputError(path.string(), "", std::string(error.description()));
   }
@@ -76,21 +80,15 @@ bool is_finished(const fs::path& directory, const Recipe& recipe) {
   return checkpoint && read_checkpoint_state(*checkpoint).step >= *steps;
 }
 
-// ", 12.5 Wh (0.0038 at the recipe's price)", of this call alone; nothing where the machine does not tell.
-std::string energy_note(std::optional<double> joules, double price) {
-  if (!joules) return "";
-  const double watt_hours = *joules / 3600;
-  std::ostringstream note;
-  note << std::setprecision(3) << ", " << watt_hours << " Wh";
-  if (price > 0) note << " (" << watt_hours / 1000 * price << " at the recipe's price)";
-  return note.str();
-}
-
-// Steps that fill the given seconds, validations included: S = n (step + validation / validate_every).
+// Steps that fill the given seconds, validations included: S = n (step + validation / validate_every). Each process
+// takes the steps of its own share alone.
 std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& makers, double seconds) {
   constexpr std::int64_t kProbeSteps = 8;
-  const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
-  const TrainingOptions& options = task_request.training;
+  TaskRequest own{task_request.recipe, task_request.training, task_request.machine};
+  own.training.batch /= task_request.peers->size();
+  own.training.micro_batches /= task_request.peers->size();
+  const std::unique_ptr<TrainingTask> task = make_task(makers, own);
+  const TrainingOptions& options = own.training;
   const Speed speed = measure_speed(*task, options, task_request.machine.dtype, kProbeSteps);
   const double every = options.validate_every > 0 ? static_cast<double>(options.validate_every) : 1e30;
   const double left = seconds - speed.seconds_a_validation;
@@ -105,6 +103,10 @@ std::int64_t fitting_steps(const TaskRequest& task_request, const TaskMakers& ma
                          " are warm-up");
   }
   return steps;
+}
+
+std::chrono::milliseconds milliseconds_of(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 
 // On a machine with several GPUs each process takes its own.
@@ -150,8 +152,9 @@ void train_task(TrainingTask& task, const TrainingOptions& options, const RunPla
   if (place.peers->first()) {
     std::cerr << place.directory.string() << ": " << trainer->state().step << " steps done; "
               << trainer->writer().saves() << " checkpoints held training up for "
-              << trainer->writer().stalled_seconds() << " s" << energy_note(trainer->joules(), options.energy_price)
-              << "\n";
+              << trainer->writer().stalled_seconds() << " s";
+    if (const auto joules = trainer->joules()) std::cerr << ", " << energy_text(*joules, options.energy_price);
+    std::cerr << "\n";
     if (!place.peers->alone()) {
       std::cerr << "each of " << place.peers->size() << " processes sent "
                 << human_count((place.peers->bytes_sent() - begin) / steps) << " bytes a step\n";
@@ -170,6 +173,10 @@ Recipe load_training_recipe(const TrainRequest& request) {
       throw at_its_line(recipe, InputError(recipe.file, name.str(), "unknown table" + suggest(name.str(), known)));
     }
   }
+  if (toml::table* training = recipe.table["training"].as_table()) {  // bytes need no quotes
+    if (const auto bytes = (*training)["memory_budget"].value_exact<std::int64_t>())
+      training->insert_or_assign("memory_budget", std::to_string(*bytes));
+  }
   recipe.table.insert_or_assign("training", to_toml(recipe_options<TrainingOptions>(recipe, "training")));
   return recipe;
 }
@@ -181,26 +188,30 @@ fs::path run_directory(const TrainRequest& request) {
 }
 
 fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
-  Recipe recipe = load_training_recipe(request);
+  const Recipe recipe = load_training_recipe(request);
   const fs::path directory = run_directory(request);
   const std::optional<toml::table> stored = stored_recipe(directory);
   const RankPlace place = rank_place_from_environment();
   Machine machine = resolve_machine(machine_of_rank(request.machine, place));
-  const auto patience = std::chrono::milliseconds(std::llround(request.join_seconds * 1000));
+  const PeerPatience patience{milliseconds_of(request.join_seconds), milliseconds_of(request.silence_seconds)};
   const auto peers = std::make_shared<Peers>(place, patience);
+  keep_compute_type(directory, request.machine, machine);
+  check_agreement(*peers, recipe.table, c10::toString(machine.dtype), directory);
+  TaskRequest task_request = request_of_rank(recipe, machine, peers);
+  if (const auto plan = fit_memory(makers, task_request, stored ? &*stored : nullptr); plan && peers->first()) {
+    std::cerr << "training.memory_budget: micro_batches " << plan->micro_batches << ", checkpoint_layers "
+              << plan->checkpoint_layers << "\n";
+  }
   if (request.fit_seconds > 0) {  // a run keeps the steps that were fixed when it began
     const auto fixed = stored ? (*stored)["training"]["steps"].value<std::int64_t>() : std::nullopt;
-    const TaskRequest probe{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
-    set_steps(recipe, fixed ? *fixed : fitting_steps(probe, makers, request.fit_seconds));
+    set_steps(task_request, fixed ? *fixed : fitting_steps(task_request, makers, request.fit_seconds));
   }
-  const bool changed = stored && settle_changes(directory, *stored, recipe.table, request.accept_changes);
-  if (is_finished(directory, recipe)) {
+  const toml::table& resolved = task_request.recipe.table;
+  const bool changed = stored && settle_changes(directory, *stored, resolved, request.accept_changes);
+  if (is_finished(directory, task_request.recipe)) {
     if (peers->first()) std::cerr << directory.string() << ": all steps were done before; nothing to do\n";
     return directory;
   }
-  keep_compute_type(directory, request.machine, machine);
-  check_agreement(*peers, recipe.table, c10::toString(machine.dtype), directory);
-  const TaskRequest task_request = request_of_rank(recipe, machine, peers);
   std::unique_ptr<TrainingTask> task;
   with_memory_advice("making the net", task_request.training, [&] { task = make_task(makers, task_request); });
   if (!newest_checkpoint(directory)) begin_from(task_request.training.start_from, *task);
@@ -208,11 +219,11 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   peers->barrier();  // nothing is written before all have read what is there
   if (peers->first()) {
     make_directory(directory);  // not before the task: a recipe that it refuses begins no run
-    if (!stored) write_file_atomically(directory / "recipe.toml", to_text(recipe.table));
-    if (changed) replace_recipe(directory, recipe.table, steps_done);
+    if (!stored) write_file_atomically(directory / "recipe.toml", to_text(resolved));
+    if (changed) replace_recipe(directory, resolved, steps_done);
   }
-  train_task(*task, recipe_options<TrainingOptions>(recipe, "training"),
-             {directory, to_text(recipe.table), machine.dtype, peers});
+  train_task(*task, recipe_options<TrainingOptions>(task_request.recipe, "training"),
+             {directory, to_text(resolved), machine.dtype, peers});
   return directory;
 }
 
@@ -229,28 +240,35 @@ nlohmann::json run_summary(const fs::path& run) {
                   {"step", state.step},
                   {"skipped", state.skipped},
                   {"seconds", state.seconds},
+                  {"save_stall_seconds", state.save_stall_seconds},
                   {"peak_memory_bytes", peak_memory_bytes()},
                   {"compute", state.compute},
                   {"validation", state.validation}});
+  if (state.joules) summary["joules"] = *state.joules;
+  if (state.sent_bytes > 0) summary["sent_bytes"] = state.sent_bytes;
   return summary;
 }
 
 Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, std::int64_t steps) {
-  const Recipe recipe = load_training_recipe(request);
-  const Machine machine = resolve_machine(request.machine);
-  const TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine};
+  const TaskRequest task_request = fitted_request(request, makers).task;
   const std::unique_ptr<TrainingTask> task = make_task(makers, task_request);
   const fs::path directory = run_directory(request) / "profile";
   fs::create_directories(directory);
-  return profile_training(*task, task_request.training, machine.dtype, steps, directory / "trace.json");
+  return profile_training(*task, task_request.training, task_request.machine.dtype, steps, directory / "trace.json");
+}
+
+FittedRequest fitted_request(const TrainRequest& request, const TaskMakers& makers) {
+  const Recipe recipe = load_training_recipe(request);
+  TaskRequest task{recipe, recipe_options<TrainingOptions>(recipe, "training"), resolve_machine(request.machine)};
+  const std::optional<MemoryPlan> plan = fit_memory(makers, task, nullptr);
+  return {std::move(task), plan};
 }
 
 nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& makers, std::int64_t probe_steps) {
-  const Recipe recipe = load_training_recipe(request);
-  const TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"),
-                                 resolve_machine(request.machine)};
+  const auto [task_request, fitted] = fitted_request(request, makers);
+  const Recipe& recipe = task_request.recipe;
   const TrainingOptions& training = task_request.training;
-  const MemoryEstimate memory = estimate_memory(makers, task_request);
+  const MemoryEstimate memory = fitted ? fitted->memory : estimate_memory(makers, task_request);
   const auto task = make_task(makers, task_request);
   nlohmann::json plan{{"run", run_directory(request).string()},
                       {"kind", recipe_kind(recipe)},
@@ -267,6 +285,11 @@ nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& 
                         {"optimizer", memory.optimizer},
                         {"step", memory.step},
                         {"total", memory.total()}}}};
+  if (fitted) {
+    plan["memory_budget"] = {{"bytes", training.budget_bytes()},
+                             {"micro_batches", fitted->micro_batches},
+                             {"checkpoint_layers", fitted->checkpoint_layers}};
+  }
   if (probe_steps > 0) {
     const Speed speed = measure_speed(*task, training, task_request.machine.dtype, probe_steps);
     const double every = training.validate_every > 0 ? static_cast<double>(training.validate_every) : 1e30;

@@ -7,6 +7,7 @@
 
 #include "base/machine.h"
 #include "base/recipe.h"
+#include "experiments/training/memory_budget.h"
 #include "experiments/training/options.h"
 #include "experiments/training/profile.h"
 #include "experiments/training/task_factory.h"
@@ -19,12 +20,20 @@ struct TrainRequest {
   std::vector<std::string> overrides;  // table.key=value
   MachineOptions machine;
   double join_seconds = 300;    // how long the processes of a group wait for each other at the start
+  double silence_seconds = 20;  // how long one of them may give no sign of life
   bool accept_changes = false;  // a run goes on with a recipe that differs from its own
   double fit_seconds = 0.0;     // fix training.steps so that training takes about so long; 0: as the recipe says
 };
 
 // A recipe read for training: every table known, [training] with all its defaults written out.
 Recipe load_training_recipe(const TrainRequest& request);
+
+// The recipe with its memory budget, if it has one, turned into micro-batches and recomputed blocks; for one process.
+struct FittedRequest {
+  TaskRequest task;
+  std::optional<MemoryPlan> plan;
+};
+FittedRequest fitted_request(const TrainRequest& request, const TaskMakers& makers);
 
 // Where a request's run lies.
 std::filesystem::path run_directory(const TrainRequest& request);

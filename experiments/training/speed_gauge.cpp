@@ -36,12 +36,13 @@ double product_roof(c10::ScalarType dtype, c10::Device device) {
   return 2.0 * std::pow(static_cast<double>(size), 3) / best;
 }
 
-SpeedGauge::SpeedGauge(TrainingTask& task, c10::ScalarType compute)
+SpeedGauge::SpeedGauge(TrainingTask& task, c10::ScalarType compute, EnergyMeter energy)
     : units_(task.units_a_step()),
       flops_(task.flops_a_step()),
       compute_(compute),
       device_(device_of(task.parameters())),
-      last_(Clock::now()) {}
+      last_(Clock::now()),
+      energy_(std::move(energy)) {}
 
 void SpeedGauge::step_done() {
   const Clock::time_point now = Clock::now();

@@ -15,7 +15,7 @@ double product_roof(c10::ScalarType dtype, c10::Device device);
 
 class SpeedGauge {
  public:
-  SpeedGauge(TrainingTask& task, c10::ScalarType compute);
+  SpeedGauge(TrainingTask& task, c10::ScalarType compute, EnergyMeter energy = EnergyMeter());
 
   void step_done();
 

@@ -139,7 +139,7 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
   optimizer_.load_state(content.optimizer, (checkpoint / "optimizer.safetensors").string());
   state_ = content.state;
   saved_step_ = state_.step;
-  seconds_before_ = state_.seconds;
+  before_ = state_;
 }
 
 KeepPolicy Trainer::policy() const {
@@ -160,8 +160,10 @@ void Trainer::open_logs() {
 TrainingState Trainer::train() {
   if (finished()) return state_;
   open_logs();
-  gauge_.emplace(task_, place_.compute);
+  gauge_.emplace(task_, place_.compute, EnergyMeter(place_.powercap));
   begin_ = Clock::now();
+  bytes_before_ = bytes_logged_ = place_.peers->bytes_sent();
+  logged_step_ = state_.step;
   while (!finished()) {
     const StepReport report = training_step(task_, optimizer_, options_, state_.step, exchange_);
     after_step(report);
@@ -226,8 +228,17 @@ void Trainer::give_up() {
 void Trainer::log_window() {
   const nlohmann::json window = std::exchange(state_.window, nlohmann::json::object());
   if (!log_) return;
-  state_.seconds = seconds_before_ + seconds_since(begin_);
-  nlohmann::json line{{"step", state_.step}, {"skipped", state_.skipped}, {"seconds", state_.seconds}};
+  note_spent();
+  nlohmann::json line{{"step", state_.step},
+                      {"skipped", state_.skipped},
+                      {"seconds", state_.seconds},
+                      {"save_stall_seconds", state_.save_stall_seconds}};
+  if (state_.joules) line["joules"] = *state_.joules;
+  if (!place_.peers->alone()) {
+    const double sent = place_.peers->bytes_sent();
+    line["sent_bytes_a_step"] = (sent - std::exchange(bytes_logged_, sent)) /
+                                static_cast<double>(state_.step - std::exchange(logged_step_, state_.step));
+  }
   line["learning_rate"] = options_.learning_rate * rate_factor(options_, state_.step - 1);
   for (const auto& [name, entry] : window.items()) {
     line[name] = entry["sum"].get<double>() / entry["count"].get<double>();
@@ -240,6 +251,13 @@ void Trainer::log_window() {
     events_->scalar("speed/" + name + (name == "mfu" ? "" : "_per_second"), value, state_.step);
   }
   events_->flush();
+}
+
+void Trainer::note_spent() {
+  state_.seconds = before_.seconds + seconds_since(begin_);
+  state_.save_stall_seconds = before_.save_stall_seconds + writer_.stalled_seconds();
+  state_.sent_bytes = before_.sent_bytes + place_.peers->bytes_sent() - bytes_before_;
+  if (const auto joules = gauge_->joules()) state_.joules = before_.joules.value_or(0) + *joules;
 }
 
 bool Trainer::validate() {
@@ -287,7 +305,7 @@ void Trainer::sample() {
 
 void Trainer::save() {
   if (saved_step_ == state_.step) return;
-  state_.seconds = seconds_before_ + seconds_since(begin_);
+  note_spent();
   saved_step_ = state_.step;
   TensorMap optimizer = exchange_.collect(optimizer_.state());
   if (!place_.peers->first()) return;

@@ -47,6 +47,7 @@ struct RunPlace {
   std::string recipe;                                        // text of the resolved recipe
   c10::ScalarType compute = c10::ScalarType::Float;          // of the matrix products
   std::shared_ptr<Peers> peers = std::make_shared<Peers>();  // that train it together; the first one writes
+  std::filesystem::path powercap = "/sys/class/powercap";    // where the machine's energy counters are
 };
 
 class Trainer {
@@ -72,7 +73,8 @@ class Trainer {
   void after_step(const StepReport& report);
   [[noreturn]] void give_up();
   void log_window();
-  bool validate();  // is it the best so far?
+  void note_spent();  // time, energy, bytes: of this call and those before it, into the state
+  bool validate();    // is it the best so far?
   bool note_best(const std::map<std::string, double>& figures);
   void sample();
   void save();
@@ -91,7 +93,9 @@ class Trainer {
   std::optional<TensorBoardWriter> events_;  // likewise
   std::optional<Progress> progress_;         // likewise
   std::optional<SpeedGauge> gauge_;
-  double seconds_before_ = 0.0;
+  TrainingState before_;  // what was spent until this call
+  double bytes_before_ = 0.0, bytes_logged_ = 0.0;
+  std::int64_t logged_step_ = 0;
   std::int64_t skipped_in_a_row_ = 0, saved_step_ = -1;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <thread>
 
 #include "base/errors.h"
 #include "tests/support/message.h"
@@ -108,24 +109,24 @@ TEST(Distributed, SumsCopiesMovesAndGathers) {
 }
 
 TEST(Distributed, RanksThatDoNotComeAreNamed) {
-  const std::string message =
-      message_of<InputError>([] { Peers(loopback_place(0, 3, free_port()), std::chrono::milliseconds(100)); });
+  const std::string message = message_of<InputError>(
+      [] { Peers(loopback_place(0, 3, free_port()), PeerPatience{std::chrono::milliseconds(100)}); });
   EXPECT_EQ(message,
             "environment: WORLD_SIZE: ranks 1, 2 of 3 did not come within 0 s; start as many processes as WORLD_SIZE "
             "says");
 }
 
 TEST(Distributed, AFirstRankThatDoesNotAnswerIsNamed) {
-  const std::string message =
-      message_of<InputError>([] { Peers(loopback_place(1, 2, free_port()), std::chrono::milliseconds(100)); });
+  const std::string message = message_of<InputError>(
+      [] { Peers(loopback_place(1, 2, free_port()), PeerPatience{std::chrono::milliseconds(100)}); });
   EXPECT_NE(message.find("environment: MASTER_ADDR: rank 0 does not answer on 127.0.0.1:"), std::string::npos)
       << message;
 }
 
 TEST(Distributed, APortInUseIsNamed) {
   const Listener taken;
-  const std::string message =
-      message_of<InputError>([&] { Peers(loopback_place(0, 2, taken.port()), std::chrono::milliseconds(100)); });
+  const std::string message = message_of<InputError>(
+      [&] { Peers(loopback_place(0, 2, taken.port()), PeerPatience{std::chrono::milliseconds(100)}); });
   EXPECT_EQ(message, "environment: MASTER_PORT: port " + std::to_string(taken.port()) +
                          " is in use; choose another, or end what listens there");
 }
@@ -156,6 +157,52 @@ TEST(Distributed, AKilledProcessEndsTheOthersAndOneOfThemSaysSo) {
       EXPECT_TRUE(rank == victim ? was_killed(status) : WIFEXITED(status)) << "rank " << rank;
     }
   }
+}
+
+// The rank whose process keeps the store, and one that does not. Who says so ends the one that stands still.
+TEST(Distributed, AProcessThatStandsStillEndsTheOthersAndOneOfThemSaysSo) {
+  for (std::int64_t victim = 0; victim < 2; ++victim) {
+    const ScratchFolder scratch;
+    const auto statuses = run_ranks(3,
+                                    [&](Peers& peers) {
+                                      if (peers.rank() == victim) scratch.write("victim", std::to_string(::getpid()));
+                                      peers.barrier();
+                                      if (peers.rank() == victim) ::raise(SIGSTOP);
+                                      try {
+                                        while (true) peers.barrier();
+                                      } catch (const PeerLost& error) {
+                                        scratch.write("said-by-" + std::to_string(peers.rank()), error.what());
+                                        ::kill(std::stoi(scratch.read("victim")), SIGKILL);
+                                        throw SaidElsewhere(1);
+                                      }
+                                    },
+                                    {kTestPatience, std::chrono::milliseconds(4000)});
+    std::vector<std::string> said;
+    for (const auto& entry : std::filesystem::directory_iterator(scratch.path())) {
+      const std::string name = entry.path().filename().string();
+      if (name != "victim") said.push_back(scratch.read(name));
+    }
+    ASSERT_EQ(said.size(), 1u) << "victim " << victim;
+    EXPECT_TRUE(said[0].starts_with("rank " + std::to_string(victim) + " of 3 stands still; the others end too"))
+        << said[0];
+    for (std::int64_t rank = 0; rank < 3; ++rank) {
+      const int status = statuses[static_cast<std::size_t>(rank)];
+      EXPECT_TRUE(rank == victim ? was_killed(status) : WIFEXITED(status)) << "rank " << rank;
+    }
+  }
+}
+
+// Longer than the silence that is allowed, but not silent: the thread that beats goes on.
+TEST(Distributed, AProcessThatIsBusyIsWaitedFor) {
+  const auto statuses = run_ranks(2,
+                                  [](Peers& peers) {
+                                    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(6000);
+                                    while (peers.first() && std::chrono::steady_clock::now() < end)
+                                      std::this_thread::yield();
+                                    peers.barrier();
+                                  },
+                                  {kTestPatience, std::chrono::milliseconds(3000)});
+  EXPECT_EQ(statuses, std::vector<int>(2));
 }
 
 }  // namespace

@@ -51,13 +51,13 @@ inline constexpr std::chrono::milliseconds kTestPatience{20000};
 
 // Runs action(peers) in `size` processes and returns how each ended, as waitpid tells it; 1 when it threw.
 template <class Action>
-std::vector<int> run_ranks(std::int64_t size, Action&& action) {
+std::vector<int> run_ranks(std::int64_t size, Action&& action, PeerPatience patience = {kTestPatience}) {
   const std::int64_t port = free_port();
   std::vector<pid_t> children;
   for (std::int64_t rank = 0; rank < size; ++rank) {
     children.push_back(start_child([&] {
       try {
-        Peers peers(loopback_place(rank, size, port), kTestPatience);
+        Peers peers(loopback_place(rank, size, port), patience);
         action(peers);
         peers.barrier();
       } catch (const SaidElsewhere&) {

@@ -167,6 +167,20 @@ class BenchCommand : public testing::Test {
   ScratchFolder scratch;
 };
 
+TEST_F(BenchCommand, TellsHowMuchFasterSeveralProcessesAre) {
+  const CommandOutcome outcome = run_palimpsest(
+      scratch, "bench train --preset tiny --batch 2 --pairs 1 --steps 1 --warmup 0 --dtype fp32 --processes 2 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_EQ(facts.at("processes"), 2);
+  EXPECT_EQ(facts.at("threads_each"), 1);
+  const double one = facts.at("one_process_tokens_per_second"), two = facts.at("tokens_per_second");
+  EXPECT_GT(one, 0);
+  EXPECT_DOUBLE_EQ(facts.at("efficiency").get<double>(), two / (2 * one));
+  const double parameters = facts.at("parameters");  // gradients there and back, parameters once
+  EXPECT_NEAR(facts.at("sent_bytes_a_step").get<double>() / (6 * parameters), 1, 0.01);
+}
+
 TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
   write_reference("echo \"# $*\"; echo '{\"tokens/s\": 0.5, \"peak MiB\": 3}'");
   const CommandOutcome outcome = run_palimpsest(scratch, std::string(kShort) + "--json", kTree);
@@ -226,6 +240,9 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("train --batch -1", 2, "--batch: must not be negative");
   expect("train --pairs 0", 2, "--pairs: must be at least 1");
   expect("train --device cuda", 2, "--device: must be cpu");
+  expect("train --checkpoint-layers 2", 2, "--checkpoint-layers: is of this program alone");
+  expect("train --processes 2 --compile", 2, "--processes: is of this program alone");
+  expect("train --processes 2 --batch 3", 2, "--batch: must be divisible by --processes (2), got 3");
   expect("train --alone --compile", 2, "--compile: is the reference's");
   expect("train --alone --all-rows", 2, "--all-rows: is the reference's");
   expect("train --vocabulary -3", 2, "--vocabulary: must not be negative");

@@ -189,6 +189,18 @@ class TrainProcesses : public testing::Test {
   }
   static std::vector<double> losses(const std::string& name) { return losses_of(tiny_->folder / ("runs/" + name)); }
 
+  // What the last line of the log says that each step sent, in bytes.
+  static double sent_bytes(const std::string& name, const CommandOutcome& outcome) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    std::istringstream text(tiny_->folder.read("runs/" + name + "/log.jsonl"));
+    double figure = 0;
+    for (std::string line; std::getline(text, line);) {
+      const nlohmann::json parsed = nlohmann::json::parse(line);
+      if (parsed.contains("sent_bytes_a_step")) figure = parsed["sent_bytes_a_step"];
+    }
+    return figure;
+  }
+
   static inline TinyRun* tiny_ = nullptr;
 };
 
@@ -198,6 +210,10 @@ TEST_F(TrainProcesses, GiveTheLossesOfOne) {
   const CommandOutcome two = train("two", "training.optimizer=adamw --processes 2");
   ASSERT_EQ(two.code, 0) << two.err;
   EXPECT_NE(two.err.find("each of 2 processes sent"), std::string::npos) << two.err;
+  // Gradients there and back, parameters once: 8P(n-1)/n + 4P(n-1)/n bytes of P parameters, and some figures.
+  const double parameters = static_cast<double>(
+      std::filesystem::file_size(*newest_checkpoint(tiny_->folder / "runs/two") / "model.safetensors") / 4);
+  EXPECT_NEAR(sent_bytes("two", two) / (6 * parameters), 1, 0.25);
   const std::vector<double> expected = losses("alone"), shared = losses("two");
   ASSERT_EQ(shared.size(), 20u);
   for (std::size_t i = 0; i < 20; ++i) EXPECT_NEAR(shared[i] / expected[i], 1, 1e-6) << i;
@@ -243,6 +259,68 @@ TEST_F(TrainProcesses, ASignalToTheirParentSavesAndLeavesWith130) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 130) << tiny_->folder.read("err.txt");
   EXPECT_TRUE(newest_checkpoint(tiny_->folder / "runs/signalled").has_value());
+}
+
+// A process of a group that stands still: the others end with one message, and it is ended with them.
+TEST_F(TrainProcesses, AStoppedOneEndsTheGroupWithOneMessage) {
+  const std::string name = "stopped";
+  const pid_t parent = tiny_->start("train backbone.toml --run ./runs/" + name +
+                                    " --processes 2 --silence-seconds 4 training.log_every=1 training.steps=100000");
+  const std::filesystem::path log = tiny_->folder / ("runs/" + name + "/log.jsonl");
+  int status = 0;
+  while (!std::filesystem::exists(log) || std::filesystem::file_size(log) == 0) {
+    ASSERT_EQ(waitpid(parent, &status, WNOHANG), 0) << "ended before its first line";
+    std::this_thread::yield();
+  }
+  const std::string of_parent = std::to_string(parent);
+  std::istringstream children(read_file("/proc/" + of_parent + "/task/" + of_parent + "/children"));
+  pid_t first = 0, second = 0;
+  children >> first >> second;
+  ASSERT_GT(second, first);
+  ASSERT_EQ(kill(second, SIGSTOP), 0);
+  ASSERT_EQ(waitpid(parent, &status, 0), parent);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(kill(second, 0), -1);  // it is gone
+  const std::string said = tiny_->folder.read("err.txt");
+  EXPECT_NE(said.find("palimpsest: rank 1 of 2 stands still; the others end too."), std::string::npos) << said;
+  EXPECT_EQ(said.find("palimpsest: rank"), said.rfind("palimpsest: rank")) << said;
+}
+
+// What is frozen is neither stepped nor sent.
+TEST_F(TrainProcesses, FrozenParametersAndAdaptersGiveTheLossesOfOne) {
+  ASSERT_EQ(train("start", "training.optimizer=adamw training.steps=4").code, 0);
+  const std::string from = "training.optimizer=adamw training.start_from=runs/start ";
+  const std::map<std::string, std::string> parts{{"frozen", "'training.freeze=[\"embed\", \"blocks.*.attention\"]'"},
+                                                 {"lora", "lora.rank=2"}};
+  const double everything = sent_bytes("start-two", train("start-two", "training.optimizer=adamw --processes 2"));
+  for (const auto& [name, part] : parts) {
+    const CommandOutcome one = train(name, from + part), two = train(name + "-two", from + part + " --processes 2");
+    ASSERT_EQ(one.code, 0) << one.err;
+    EXPECT_LT(sent_bytes(name + "-two", two), 0.9 * everything) << name;
+    const std::vector<double> expected = losses(name), shared = losses(name + "-two");
+    ASSERT_EQ(shared.size(), 20u) << name;
+    for (std::size_t i = 0; i < 20; ++i) EXPECT_NEAR(shared[i] / expected[i], 1, 1e-6) << name << " at " << i;
+  }
+}
+
+// Python's own launcher, where its torch is installed ('./run bench' does that). It takes --run for one of its own
+// flags.
+TEST_F(TrainProcesses, TorchrunStartsThem) {
+  const std::string python = std::string(PALIMPSEST_SOURCE_DIR) + "/.deps/peers/python";
+  const ScratchFolder scratch;
+  if (run_command(scratch, "'" + python + "' -c 'import torch.distributed.run'").code != 0)
+    GTEST_SKIP() << "torchrun is not installed: " << python << " does not import torch.distributed.run";
+  ASSERT_EQ(train("by-hand", "training.optimizer=adamw").code, 0);
+  const CommandOutcome outcome = run_command(
+      tiny_->folder, "'" + python + "' -m torch.distributed.run --no-python --standalone --nproc-per-node 2 '" +
+                         std::string(PALIMPSEST_PROGRAM) +
+                         "' train backbone.toml --out ./runs/torchrun training.log_every=1 training.optimizer=adamw "
+                         "--threads 1 --dtype fp32 --device cpu");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("each of 2 processes sent"), std::string::npos) << outcome.err;
+  const std::vector<double> expected = losses("by-hand"), shared = losses("torchrun");
+  ASSERT_EQ(shared.size(), 20u);
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_NEAR(shared[i] / expected[i], 1, 1e-6) << i;
 }
 
 }  // namespace

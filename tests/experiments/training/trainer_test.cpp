@@ -38,7 +38,7 @@ std::vector<std::string> log_of(const std::filesystem::path& run) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) {
     nlohmann::json parsed = nlohmann::json::parse(line);
-    parsed.erase("seconds");
+    for (const char* spent : {"seconds", "save_stall_seconds", "joules", "sent_bytes_a_step"}) parsed.erase(spent);
     lines.push_back(parsed.dump());
   }
   return lines;
@@ -244,6 +244,78 @@ TEST(Trainer, TheSpeedProbeLeavesTheParametersAlone) {
   const Speed speed = measure_speed(task, toy_options(), at::kFloat, 3);
   EXPECT_GT(speed.seconds_a_step, 0.0);
   EXPECT_TRUE(at::equal(task.parameters().items()[0].second, before));
+}
+
+// Moves the counter of a made-up machine by a joule a step.
+class DrawingTask : public ToyTask {
+ public:
+  DrawingTask(const TrainingOptions& options, const ScratchFolder& powercap) : ToyTask(options), powercap_(powercap) {
+    draw();
+  }
+  LossReport loss(const StepPosition& position) override {
+    draw();
+    return ToyTask::loss(position);
+  }
+
+ private:
+  void draw() { powercap_.write("intel-rapl:0/energy_uj", std::to_string(1'000'000 * ++joules_)); }
+
+  const ScratchFolder& powercap_;
+  std::int64_t joules_ = 0;
+};
+
+TEST(Trainer, TellsTheEnergyOfAllItsCallsWhereTheMachineDoes) {
+  const ScratchFolder scratch, powercap;
+  for (const std::int64_t steps : {8, 20}) {
+    TrainingOptions options = toy_options();
+    options.steps = steps;
+    std::filesystem::create_directories(scratch / "a");
+    DrawingTask task(options, powercap);
+    Trainer(task, options, {scratch / "a", "", c10::ScalarType::Float, std::make_shared<Peers>(), powercap.path()})
+        .train();
+  }
+  EXPECT_NEAR(*read_checkpoint_state(*newest_checkpoint(scratch / "a")).joules, 20.0, 1e-6);
+  double logged = 0;
+  std::istringstream lines(read_file(scratch / "a/log.jsonl"));
+  for (std::string line; std::getline(lines, line);) logged = nlohmann::json::parse(line).value("joules", logged);
+  EXPECT_NEAR(logged, 20.0, 1e-6);
+  std::filesystem::create_directories(scratch / "b");
+  ToyTask quiet(toy_options());
+  Trainer(quiet, toy_options(),
+          {scratch / "b", "", c10::ScalarType::Float, std::make_shared<Peers>(), scratch / "none"})
+      .train();
+  EXPECT_FALSE(read_checkpoint_state(*newest_checkpoint(scratch / "b")).joules.has_value());
+  EXPECT_EQ(read_file(scratch / "b/log.jsonl").find("joules"), std::string::npos);
+}
+
+TEST(Trainer, TellsHowLongSavesHeldItUp) {
+  const ScratchFolder scratch;
+  train_toy(scratch / "a", toy_options());
+  std::istringstream lines(read_file(scratch / "a/log.jsonl"));
+  double before = -1;
+  for (std::string line; std::getline(lines, line);) {
+    const auto parsed = nlohmann::json::parse(line);
+    if (!parsed.contains("loss")) continue;
+    EXPECT_GE(parsed.at("save_stall_seconds").get<double>(), before);
+    before = parsed["save_stall_seconds"];
+  }
+  EXPECT_GT(before, 0.0);
+}
+
+// Training waits for a copy in memory; the sums, the file and the flush to the disk go on behind its back.
+TEST(CheckpointWriter, HoldsUpTrainingForLessThanHalfOfASave) {
+  const ScratchFolder scratch;
+  CheckpointWriter writer(scratch.path(), {});
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    CheckpointContent content;
+    for (TensorMap* tensors : {&content.model, &content.average, &content.optimizer})
+      (*tensors)["values"] = at::ones({8 << 20});
+    content.state.step = step;
+    writer.save(std::move(content));
+    writer.finish();
+  }
+  EXPECT_EQ(writer.saves(), 3);
+  EXPECT_LT(writer.stalled_seconds(), writer.written_seconds());
 }
 
 TEST(Checkpoints, OnlyTheNewestAreKept) {
