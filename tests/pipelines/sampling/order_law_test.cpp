@@ -186,6 +186,89 @@ TEST(AdaptiveLaw, ThresholdZeroWritesAllAtOnceAndOneWritesOneAStep) {
   EXPECT_EQ(spread_of(adaptive(UnmaskKind::kEntropyBounded, 4, 0.0)), std::pair(std::int64_t{4}, std::int64_t{1}));
 }
 
+// Roles one after another, one position a step in an order that does not look: the joint, whichever role is first.
+TEST(JointLaw, SequentialRolesOnePositionAStepAreTheJoint) {
+  const World world(tabulated_schema());
+  for (const std::vector<std::string>& order : {std::vector<std::string>{"word", "picture"}, {"picture", "word"}}) {
+    SamplerOptions options = ordered({UnmaskKind::kRandom, 4, 0});
+    options.joint.kind = JointKind::kSequential;
+    options.joint.order = order;
+    expect_samples(world, options, world.joint(), 60'000);
+  }
+}
+
+// Of one position each, blocks are the chain rule from left to right, whatever chooses within them.
+TEST(BlocksLaw, OfOnePositionAreTheJointByEveryPolicy) {
+  const World world(line_schema());
+  for (const UnmaskKind kind : {UnmaskKind::kConfidence, UnmaskKind::kAncestral, UnmaskKind::kEntropyBounded}) {
+    SamplerOptions options = ordered({kind, 4, 1});
+    options.joint.block = 1;
+    expect_samples(world, options, world.joint(), 60'000);
+  }
+}
+
+// Of two positions and a step each: marginals, and then conditionals on what stands.
+TEST(BlocksLaw, OfTwoPositionsInAStepAreProductsWithinABlock) {
+  const World world(line_schema());
+  SamplerOptions options = ordered({UnmaskKind::kAncestral, 2, 0});
+  options.joint.block = 2;
+  const Law law = enumerate(world.schema, 2, [&](const Filling& before, std::int64_t step) {
+    Law after{{before, 1.0}};
+    for (const std::int64_t l : {2 * step, 2 * step + 1}) {
+      after = extended(after, l, 0, world.denoiser->conditional(before, l));
+    }
+    return after;
+  });
+  expect_samples(world, options, law, 60'000);
+}
+
+// The distribution as temperature and truncation leave it, from their definitions.
+std::map<std::int64_t, double> as_drawn(const std::map<std::int64_t, double>& distribution,
+                                        const DrawOptions& options) {
+  std::vector<std::pair<double, std::int64_t>> likeliest;
+  double total = 0, reached = 0, kept = 0;
+  for (const auto& [id, p] : distribution) {
+    likeliest.emplace_back(std::pow(p, 1 / options.temperature), id);
+    total += likeliest.back().first;
+  }
+  std::sort(likeliest.rbegin(), likeliest.rend());
+  std::map<std::int64_t, double> result;
+  for (std::size_t i = 0; i < likeliest.size(); ++i) {
+    const auto [weight, id] = likeliest[i];
+    const bool beyond_k = options.top_k > 0 && static_cast<std::int64_t>(i) >= options.top_k;
+    if (beyond_k || reached >= options.top_p * total || weight < options.min_p * likeliest.front().first) break;
+    reached += weight;
+    result[id] = weight;
+    kept += weight;
+  }
+  for (auto& [id, p] : result) p /= kept;
+  return result;
+}
+
+// In four steps of the reverse process each draw is from the truncated distribution, and nothing else changes.
+TEST(TruncationLaw, DrawsFromWhatIsKept) {
+  const World world(line_schema());
+  for (const DrawOptions& draw :
+       {DrawOptions{0.6, 0, 1, 0, 1}, DrawOptions{1.5, 2, 1, 0, 1}, DrawOptions{1, 0, 0.7, 0, 1},
+        DrawOptions{1, 0, 1, 0.4, 1}, DrawOptions{1, 1, 1, 0, 1}}) {
+    SamplerOptions options = ordered({UnmaskKind::kAncestral, 4, 0});
+    options.temperature = draw.temperature;
+    options.top_k = draw.top_k;
+    options.top_p = draw.top_p;
+    options.min_p = draw.min_p;
+    const Law law = enumerate(world.schema, 4, [&](const Filling& before, std::int64_t step) {
+      Law after{{before, 1.0}};
+      const double stay = static_cast<double>(3 - step) / static_cast<double>(4 - step);
+      for (std::int64_t l = 0; l < 4; ++l) {
+        if (before[static_cast<std::size_t>(l)] != kMaskId) continue;
+        after = extended(after, l, stay, as_drawn(world.denoiser->conditional(before, l), draw));
+      }
+      return after;
+    });
+    expect_samples(world, options, law, 60'000);
+  }
+}
+
 TEST(Halton, SpreadsOverAGridAndGoesCoarseToFine) {
   EXPECT_EQ(halton_ranks_N(text_layout(4).coordinates_LA), (std::vector<std::int64_t>{3, 1, 0, 2}));
   const auto ranks = halton_ranks_N(grid_layout(8, 8).coordinates_LA);
