@@ -86,7 +86,8 @@ std::vector<CatalogueEntry> draw_entries() {
       {"min_p", "", "ids at least this likely beside the likeliest", "arXiv 2407.01082"},
       {"repetition_penalty", "", "probabilities of ids that the role holds already, to this power",
        "CTRL, arXiv 1909.05858"},
-      {"best_of", "", "of several candidates the one after which what was given is likeliest, by the bound",
+      {"best_of", "",
+       "of several candidates the one after which what was given is likeliest, by best_of_draws draws of the bound",
        "reranking as in DALL-E, arXiv 2102.12092"},
       {"roles.NAME.allow", "", "the only ids that may be written; forbid takes ids from them", ""},
   };
