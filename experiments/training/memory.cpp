@@ -50,14 +50,22 @@ std::int64_t parameter_bytes(const ParameterSet& parameters, bool trained_only) 
 
 struct StepMemory {
   std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
+  std::int64_t later = 0;        // of a second micro-batch, beside the gradients of the first
   std::int64_t scratch = 0;      // of the optimizer's update
 };
 
 StepMemory measure_step(TrainingTask& task, Optimizer& optimizer) {
   MemoryMeter meter;
-  const LossReport report = task.loss({task.longest_step(), 0});
-  if (report.loss.requires_grad()) report.loss.backward();
-  StepMemory memory{meter.peak(), 0};
+  const auto pass = [&task] {
+    const LossReport report = task.loss({task.longest_step(), 0});
+    if (report.loss.requires_grad()) report.loss.backward();
+  };
+  pass();
+  StepMemory memory{meter.peak(), 0, 0};
+  const std::int64_t gradients = meter.live();
+  meter.forget_peak();
+  pass();
+  memory.later = meter.peak() - gradients;
   const std::int64_t before = meter.live();
   meter.forget_peak();
   optimizer.step(1.0);
@@ -95,6 +103,7 @@ MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, s
   for (const auto& [name, tensor] : optimizer.state()) probe.optimizer += bytes_of(tensor);
   const StepMemory step = measure_step(*task, optimizer);
   probe.activations = step.activations;
+  probe.later = step.later;
   probe.scratch = step.scratch;
   return probe;
 }
@@ -104,8 +113,13 @@ MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request
   const std::int64_t processes = request.peers->size();
   const bool sharded = processes > 1 && training.shard_optimizer;
   const double scale = static_cast<double>(training.batch) / static_cast<double>(training.micro_batches * probe.rows);
-  const double rest = static_cast<double>(std::max<std::int64_t>(0, probe.activations - probe.casts));
-  const std::int64_t forward_backward = probe.casts + static_cast<std::int64_t>(rest * scale);
+  const auto scaled = [&](std::int64_t bytes) {
+    const double rest = static_cast<double>(std::max<std::int64_t>(0, bytes - probe.casts));
+    return probe.casts + static_cast<std::int64_t>(rest * scale);
+  };
+  std::int64_t forward_backward = scaled(probe.activations);
+  if (training.micro_batches > processes)
+    forward_backward = std::max(forward_backward, probe.trained + scaled(probe.later));
   MemoryEstimate estimate{probe.program, probe.parameters, probe.optimizer / (sharded ? processes : 1), 0};
   const std::int64_t buckets = processes > 1 ? probe.trained : 0;  // a sum's gradients lie in them
   const std::int64_t shared = sharded ? probe.trained : 0;         // changed parameters, on their way

@@ -40,6 +40,7 @@ struct MemoryProbe {
   std::int64_t program = 0, parameters = 0, trained = 0, optimizer = 0;
   std::int64_t casts = 0;        // of weights for the products: there once, whatever the rows
   std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
+  std::int64_t later = 0;        // the same of a second micro-batch, beside the gradients of the first
   std::int64_t scratch = 0;      // of the optimizer's update
   double units_a_row = 0;        // tokens, or samples where the task counts none
 };
