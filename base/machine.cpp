@@ -19,6 +19,7 @@
 #include <limits>
 
 #include "base/errors.h"
+#include "base/parallel.h"
 
 namespace palimpsest {
 
@@ -102,7 +103,7 @@ void prepare_process() {
 
 Machine resolve_machine(const MachineOptions& options) {
   options.validate();
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
   Machine machine;
   machine.device = resolve_device(options.device);
   const bool bf16 =

@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include "base/parallel.h"
+
 namespace palimpsest {
 
 Workers::Workers(std::int64_t threads) : threads_before_(at::get_num_threads()) {
@@ -16,7 +18,7 @@ Workers::~Workers() {
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
-  at::set_num_threads(threads_before_);  // part of the setting is the process's
+  set_num_threads(threads_before_);  // part of the setting is the process's
 }
 
 void Workers::give(std::function<void()> work) {
@@ -28,7 +30,7 @@ void Workers::give(std::function<void()> work) {
 }
 
 void Workers::serve() {
-  at::set_num_threads(1);
+  set_num_threads(1);
   while (true) {
     std::function<void()> work;
     {

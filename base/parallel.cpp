@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <mutex>
+
 namespace palimpsest {
 
 #ifndef _OPENMP
@@ -11,6 +13,12 @@ namespace palimpsest {
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
                   c10::function_ref<void(std::int64_t, std::int64_t)> act) {
   at::parallel_for(begin, end, grain, act);
+}
+
+void set_num_threads(int threads) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  at::set_num_threads(threads);
 }
 
 }  // namespace palimpsest

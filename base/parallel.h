@@ -14,4 +14,7 @@ namespace palimpsest {
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
                   c10::function_ref<void(std::int64_t, std::int64_t)> act);
 
+// at::set_num_threads for threads that may call it at once: ATen's own then ends the program ("Invalid thread pool").
+void set_num_threads(int threads);
+
 }  // namespace palimpsest

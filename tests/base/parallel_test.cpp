@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
+
+#include "tests/support/child.h"
 
 namespace palimpsest {
 namespace {
@@ -47,6 +50,18 @@ TEST(ParallelFor, HandsExceptionsOn) {
     if (begin > 0) throw std::runtime_error("second part");
   };
   EXPECT_THROW(parallel_for(0, 100, 1, fail), std::runtime_error);
+}
+
+// ATen's own ends the process, now and then, where threads that start together each ask for one thread.
+TEST(SetNumThreads, MayBeCalledByManyThreadsAtOnce) {
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(status_of(start_child([] {
+                std::vector<std::thread> threads;
+                for (int t = 0; t < 8; ++t) threads.emplace_back([t] { set_num_threads(1 + t % 2); });
+                for (std::thread& thread : threads) thread.join();
+              })),
+              0);
+  }
 }
 
 }  // namespace

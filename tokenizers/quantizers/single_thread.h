@@ -4,12 +4,14 @@
 
 #include <ATen/Parallel.h>
 
+#include "base/parallel.h"
+
 namespace palimpsest {
 
 class SingleThread {
  public:
-  SingleThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~SingleThread() { at::set_num_threads(before_); }
+  SingleThread() : before_(at::get_num_threads()) { set_num_threads(1); }
+  ~SingleThread() { set_num_threads(before_); }
   SingleThread(const SingleThread&) = delete;
   SingleThread& operator=(const SingleThread&) = delete;
 
