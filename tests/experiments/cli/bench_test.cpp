@@ -249,8 +249,8 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("kernels --batch -1", 2, "--batch: must not be negative");
   expect("kernels --documents 0", 2, "--documents: must be at least 1");
   expect("train --batch 1 --pairs 1 --steps 1 --warmup 0 --threads 1 --dtype fp32", 1, "ended with status 3");
-  expect("sample --alone --samplers confidense", 2, "unknown sampler 'confidense'; did you mean 'confidence'?");
-  expect("sample --alone --given 0", 2, "--guided: needs something given");
+  expect("sample --alone --policy confidense", 2, "unknown policy 'confidense'; did you mean 'confidence'?");
+  expect("sample --alone --given 0", 2, "--given: must be at least 1 for the rows with guidance");
   expect("sample --alone --steps 0", 2, "--steps: must be at least 1");
   expect("generate nothing", 2, "no such checkpoint, run or name");
   expect("start none.toml", 2, "none.toml: there is no such file");
