@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -208,6 +210,16 @@ void ProgramDialogue::write(std::string_view bytes) const {
     if (sent < 0) throw IoError(name_, "", std::string("cannot be written to: ") + std::strerror(errno));
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+}
+
+void bound_own_memory(std::size_t megabytes) {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t bound = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (megabytes << 20);
+  const rlimit memory{bound, bound}, nothing{0, 0};
+  ::setrlimit(RLIMIT_AS, &memory);
+  ::setrlimit(RLIMIT_CORE, &nothing);
+  ::setrlimit(RLIMIT_FSIZE, &nothing);
 }
 
 ScratchDirectory::ScratchDirectory(const std::string& purpose) {

@@ -95,6 +95,10 @@ class ProgramDialogue {
   std::unique_ptr<ProgramReader> reader_;
 };
 
+// For a child that reads what others made: it gets so much memory at most, leaves no core and writes no file. What the
+// process has mapped already counts on top: torch alone maps more than a reader may need.
+void bound_own_memory(std::size_t megabytes);
+
 // A fresh directory under the system's temporary one, removed with everything in it by the destructor.
 class ScratchDirectory {
  public:

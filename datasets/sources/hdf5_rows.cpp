@@ -1,14 +1,13 @@
 #include "datasets/sources/hdf5_rows.h"
 
 #include <hdf5.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "datasets/sources/members.h"
 
@@ -35,17 +34,6 @@ class ForeignHandle {
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
-
-// What the process has mapped already counts on top: torch alone maps more than a reader may need.
-void bound_memory(std::size_t megabytes) {
-  std::size_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  const rlim_t bound = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (megabytes << 20);
-  const rlimit memory{bound, bound}, nothing{0, 0};
-  ::setrlimit(RLIMIT_AS, &memory);
-  ::setrlimit(RLIMIT_CORE, &nothing);
-  ::setrlimit(RLIMIT_FSIZE, &nothing);
-}
 
 void write_all(const void* bytes, std::size_t count) {
   if (std::fwrite(bytes, 1, count, stdout) != count) throw std::runtime_error("the stream is gone");
@@ -226,7 +214,7 @@ void serve(const std::string& path, const std::vector<std::string>& names, bool&
 
 int serve_hdf5_rows(const std::vector<std::string>& arguments) {
   if (arguments.size() < 3) return 2;
-  bound_memory(std::stoul(arguments[0]));
+  bound_own_memory(std::stoul(arguments[0]));
   ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // data may lie where nobody may write
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);

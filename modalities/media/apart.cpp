@@ -5,13 +5,11 @@
 // Shapes: H rows, W columns, C channels (3), N samples.
 #include "modalities/media/apart.h"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "base/child_process.h"
 #include "base/errors.h"
@@ -119,17 +117,6 @@ void answer(const nlohmann::json& header, const std::string& bytes) {
   }
 }
 
-// What the process has mapped already counts on top.
-void bound_process(std::size_t megabytes) {
-  std::size_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  const rlim_t bound = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (megabytes << 20);
-  const rlimit memory{bound, bound}, nothing{0, 0};
-  ::setrlimit(RLIMIT_AS, &memory);
-  ::setrlimit(RLIMIT_CORE, &nothing);
-  ::setrlimit(RLIMIT_FSIZE, &nothing);
-}
-
 std::string how_it_ended(int status) {
   if (WIFSIGNALED(status)) return "by signal " + std::to_string(WTERMSIG(status));
   return "with status " + std::to_string(WEXITSTATUS(status));
@@ -139,7 +126,7 @@ std::string how_it_ended(int status) {
 
 int serve_decoding(const std::vector<std::string>& arguments) {
   if (arguments.size() != 1) return 2;
-  bound_process(std::stoul(arguments[0]));
+  bound_own_memory(std::stoul(arguments[0]));
   for (std::string length, header, bytes; get(length, sizeof(std::uint32_t));) {
     if (!get(header, number_of_bytes<std::uint32_t>(length))) return 1;
     const auto request = nlohmann::json::parse(header);
