@@ -1,7 +1,6 @@
 #include "pipelines/best_of.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/errors.h"
 #include "pipelines/scoring.h"
@@ -16,18 +15,17 @@ struct RowRoles {
 };
 
 std::vector<RowRoles> roles_of_rows(const CanvasSchema& schema, const TokenCanvas& start) {
-  const at::Tensor open_BL =
-      start.tokens_BL.eq(kMaskId).logical_and(start.visible_BL).logical_and(start.frozen_BL.logical_not());
+  const at::Tensor open_BL = open_mask_BL(start);
   std::vector<RowRoles> rows(static_cast<std::size_t>(start.rows()));
   for (const Span& span : start.spans) {
-    const auto all = [&](const at::Tensor& tensor_BL) {
+    const auto within = [&](const at::Tensor& tensor_BL) {
       return tensor_BL[span.row].narrow(0, span.begin, span.length);
     };
     RowRoles& row = rows[static_cast<std::size_t>(span.row)];
     const std::string& name = schema.role(span.role).name;
-    if (all(open_BL).any().item<bool>()) {
+    if (within(open_BL).any().item<bool>()) {
       row.made.push_back(name);
-    } else if (all(start.frozen_BL.logical_and(start.visible_BL)).all().item<bool>()) {
+    } else if (within(start.frozen_BL.logical_and(start.visible_BL)).all().item<bool>()) {
       row.given.push_back(name);
     }
   }
@@ -88,6 +86,30 @@ Trace trace_of(const Trace& trace, const TokenCanvas& start, const std::vector<s
   return own;
 }
 
+// log p(given | made) of each candidate; 0 where there is nothing to choose between.
+std::vector<double> read_back(const DiffusionModel& model, const SamplerOptions& options,
+                              const std::vector<RowRoles>& rows, const TokenCanvas& made,
+                              const std::vector<std::int64_t>& row_of) {
+  const std::vector<Document> documents = read_canvas(schema_of(model.schema, made), made, /*partial=*/true);
+  std::vector<ScoredDocument> pairs;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < row_of.size(); ++i) {
+    const RowRoles& row = rows[static_cast<std::size_t>(row_of[i])];
+    if (candidates_of(row, options) == 1) continue;
+    ScoredDocument pair;
+    for (const std::string& role : row.made) pair.given[role] = documents[i].roles.at(role).ids_L;
+    for (const std::string& role : row.given) pair.scored[role] = documents[i].roles.at(role).ids_L;
+    pairs.push_back(std::move(pair));
+    places.push_back(i);
+  }
+  ScoringOptions scoring;
+  scoring.times = options.best_of_draws;
+  std::vector<double> score(row_of.size(), 0);
+  const std::vector<Bound> bounds = likelihood_bounds(model, pairs, scoring);
+  for (std::size_t k = 0; k < places.size(); ++k) score[places[k]] = -bounds[k].nats;
+  return score;
+}
+
 }  // namespace
 
 BestOfSampler::BestOfSampler(DiffusionModel model, SamplerOptions options)
@@ -102,40 +124,17 @@ std::int64_t BestOfSampler::run_steps(const TokenCanvas& start) const {
   return sampler_.run_steps(pick_rows(start, at::tensor(row_of, at::kLong)));
 }
 
-// log p(given | made) of each candidate; 0 where there is nothing to choose between.
-std::vector<double> BestOfSampler::read_back(const TokenCanvas& start, const TokenCanvas& made,
-                                             const std::vector<std::int64_t>& row_of) const {
-  const std::vector<RowRoles> rows = roles_of_rows(model_.schema, start);
-  const std::vector<Document> documents = read_canvas(schema_of(model_.schema, made), made, /*partial=*/true);
-  std::vector<ScoredDocument> pairs;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < row_of.size(); ++i) {
-    const RowRoles& row = rows[static_cast<std::size_t>(row_of[i])];
-    if (candidates_of(row, options_) == 1) continue;
-    ScoredDocument pair;
-    for (const std::string& role : row.made) pair.given[role] = documents[i].roles.at(role).ids_L;
-    for (const std::string& role : row.given) pair.scored[role] = documents[i].roles.at(role).ids_L;
-    pairs.push_back(std::move(pair));
-    places.push_back(i);
-  }
-  ScoringOptions scoring;
-  scoring.times = options_.best_of_draws;
-  std::vector<double> score(row_of.size(), 0);
-  const std::vector<Bound> bounds = likelihood_bounds(model_, pairs, scoring);
-  for (std::size_t k = 0; k < places.size(); ++k) score[places[k]] = -bounds[k].nats;
-  return score;
-}
-
 SampleResult BestOfSampler::run(const TokenCanvas& start, std::span<const RandomKey> keys,
                                 const std::function<void(std::int64_t)>& on_step) const {
   TORCH_CHECK(static_cast<std::int64_t>(keys.size()) == start.rows(), "BestOfSampler: needs a key a row, got ",
               keys.size(), " for ", start.rows(), " rows");
   sampler_.check(start);
-  const auto row_of = rows_of_candidates(roles_of_rows(model_.schema, start), options_);
+  const std::vector<RowRoles> rows = roles_of_rows(model_.schema, start);
+  const auto row_of = rows_of_candidates(rows, options_);
   if (std::ssize(row_of) == start.rows()) return sampler_.run(start, keys, on_step);
   const TokenCanvas candidates = pick_rows(start, at::tensor(row_of, at::kLong));
   const SampleResult all = sampler_.run(candidates, keys_of_candidates(keys, row_of), on_step);
-  const auto kept = best_of_rows(read_back(start, all.canvas, row_of), row_of);
+  const auto kept = best_of_rows(read_back(model_, options_, rows, all.canvas, row_of), row_of);
   return {pick_rows(all.canvas, at::tensor(kept, at::kLong)), trace_of(all.trace, start, kept)};
 }
 

@@ -28,9 +28,6 @@ class BestOfSampler {
   void check(const TokenCanvas& start) const { sampler_.check(start); }
 
  private:
-  std::vector<double> read_back(const TokenCanvas& start, const TokenCanvas& made,
-                                const std::vector<std::int64_t>& row_of) const;
-
   DiffusionModel model_;
   SamplerOptions options_;
   Sampler sampler_;

@@ -53,11 +53,12 @@ bool may_touch(const Batch& batch, std::int64_t flat) {
   return batch.canvas.visible_BL.const_data_ptr<bool>()[flat] && !batch.canvas.frozen_BL.const_data_ptr<bool>()[flat];
 }
 
+at::Tensor open_mask_BL(const TokenCanvas& canvas) {
+  return canvas.tokens_BL.eq(kMaskId).logical_and(canvas.visible_BL).logical_and(canvas.frozen_BL.logical_not());
+}
+
 at::Tensor open_positions(const Batch& batch) {
-  const TokenCanvas& canvas = batch.canvas;
-  const at::Tensor open_BL =
-      canvas.tokens_BL.eq(kMaskId).logical_and(canvas.visible_BL).logical_and(canvas.frozen_BL.logical_not());
-  return open_BL.narrow(0, 0, batch.real_rows).reshape({-1}).nonzero().view({-1});
+  return open_mask_BL(batch.canvas).narrow(0, 0, batch.real_rows).reshape({-1}).nonzero().view({-1});
 }
 
 at::Tensor within_steps(const Batch& batch, const std::vector<RoleStep>& pace, const at::Tensor& position_N) {

@@ -30,7 +30,10 @@ CanvasSchema schema_of(const CanvasSchema& schema, const TokenCanvas& canvas);
 // Where a write may be: inside a real row, visible, not given.
 bool may_touch(const Batch& batch, std::int64_t flat);
 
-// Flat positions of real rows that hold the mask and may be written, ascending.
+// Positions that hold the mask and may be written: bool.
+at::Tensor open_mask_BL(const TokenCanvas& canvas);
+
+// Flat positions of real rows that are open, ascending.
 at::Tensor open_positions(const Batch& batch);
 
 // Of the flat positions those within what its role's step may write.

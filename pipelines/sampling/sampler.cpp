@@ -64,9 +64,7 @@ void Sampler::check(const TokenCanvas& start) const {
   const CanvasSchema schema = schema_of(model_.schema, start);
   check_pace(schema, options_, start);
   if (!constraint_) return;
-  const at::Tensor open_BL =
-      start.tokens_BL.eq(kMaskId).logical_and(start.visible_BL).logical_and(start.frozen_BL.logical_not());
-  const at::Tensor open_M = open_BL.reshape({-1}).nonzero().view({-1});
+  const at::Tensor open_M = open_mask_BL(start).reshape({-1}).nonzero().view({-1});
   if (open_M.numel() > 0) check_leaves_ids(schema, *constraint_, start, open_M);
 }
 
