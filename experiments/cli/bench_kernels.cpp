@@ -1,14 +1,17 @@
-// palimpsest bench kernels: each fused kernel, forward and backward, beside the same by ATen's own operations.
+// palimpsest bench kernels: each fused kernel, forward and backward, and the optimizer's step, beside the same by
+// ATen's own operations.
 //
 // Shapes: N positions, D width, H heads, E head width, F hidden width, R ids, M masked positions.
 #include <ATen/Parallel.h>
 
 #include <functional>
 
+#include "backbone/kernels/adamw.h"
 #include "backbone/kernels/cross_entropy.h"
 #include "backbone/kernels/rms_norm.h"
 #include "backbone/kernels/rotary_attention.h"
 #include "backbone/kernels/swiglu.h"
+#include "backbone/transformer/transformer.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -46,13 +49,21 @@ struct BenchKernelsOptions {
   }
 };
 
-// A kernel and its plain twin over the same leaves.
+// A kernel and its plain twin over the same tensors.
 struct TimedKernel {
   std::string name;
-  std::vector<at::Tensor> leaves;
-  std::function<at::Tensor()> fused, plain;
+  std::function<void()> fused, plain;
   double flops = 0;  // of both passes, where they are products; else 0
 };
+
+// Forward and backward, with fresh gradients of the leaves.
+std::function<void()> both_passes(const std::vector<at::Tensor>& leaves, const std::function<at::Tensor()>& run) {
+  const at::Tensor grad = at::ones_like(run());
+  return [=] {
+    for (const at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
+    run().backward(grad);
+  };
+}
 
 // What kernels are fed with: numbers of the preset's shapes.
 class KernelInputs {
@@ -60,7 +71,12 @@ class KernelInputs {
   KernelInputs(const BenchPreset& preset, c10::ScalarType type, std::int64_t documents)
       : preset_(preset), type_(type), documents_(documents) {}
 
-  std::vector<TimedKernel> all() const { return {norm(), gated(), attention(1), attention(documents_), head()}; }
+  // Made one at a time: the tensors of one are there.
+  std::vector<std::function<TimedKernel()>> all() const {
+    return {[this] { return norm(); },       [this] { return gated(); },
+            [this] { return attention(1); }, [this] { return attention(documents_); },
+            [this] { return head(); },       [this] { return optimizer(); }};
+  }
 
  private:
   std::int64_t positions() const { return preset_.batch * preset_.length; }
@@ -73,15 +89,14 @@ class KernelInputs {
     const at::Tensor x = leaf("x", {N, D}, at::kFloat), delta = leaf("delta", {N, D}, type_),
                      weight = leaf("weight", {D}, at::kFloat);
     const c10::ScalarType type = type_;
-    return {"add_rms_norm",
-            {x, delta, weight},
-            [=] { return add_rms_norm(x, delta, weight, type).normed_ND; },
-            [=] { return plain_rms_norm(x + delta, weight).to(type); }};
+    const std::vector<at::Tensor> leaves{x, delta, weight};
+    return {"add_rms_norm", both_passes(leaves, [=] { return add_rms_norm(x, delta, weight, type).normed_ND; }),
+            both_passes(leaves, [=] { return plain_rms_norm(x + delta, weight).to(type); })};
   }
 
   TimedKernel gated() const {
     const at::Tensor x = leaf("gate_up", {positions(), 2 * bench_transformer(preset_).hidden_width()}, type_);
-    return {"swiglu", {x}, [=] { return swiglu(x); }, [=] { return plain_swiglu(x); }};
+    return {"swiglu", both_passes({x}, [=] { return swiglu(x); }), both_passes({x}, [=] { return plain_swiglu(x); })};
   }
 
   // So many documents of equal length in a row.
@@ -96,10 +111,10 @@ class KernelInputs {
           at::arange(L, at::kLong).mul(documents).div(L, "floor").expand({B, L}).contiguous();
       inputs.sight = {at::ones({B, L}, at::kBool), document_BL};
     }
+    const std::vector<at::Tensor> leaves{projected, inputs.query_norm_E, inputs.key_norm_E};
     return {documents == 1 ? "rotary_attention" : "rotary_attention_" + std::to_string(documents) + "_documents",
-            {projected, inputs.query_norm_E, inputs.key_norm_E},
-            [=] { return rotary_attention(projected, inputs); },
-            [=] { return plain_rotary_attention(projected, inputs); },
+            both_passes(leaves, [=] { return rotary_attention(projected, inputs); }),
+            both_passes(leaves, [=] { return plain_rotary_attention(projected, inputs); }),
             12.0 * static_cast<double>(B * L * L * H * E) / static_cast<double>(documents)};
   }
 
@@ -107,11 +122,27 @@ class KernelInputs {
     const std::int64_t M = positions() / 2, D = preset_.width, R = preset_.vocabulary;
     const at::Tensor features = leaf("features", {M, D}, type_), weight = leaf("head", {R, D}, at::kFloat),
                      targets = at::arange(M, at::kLong).remainder(R);
+    const std::vector<at::Tensor> leaves{features, weight};
     return {"linear_cross_entropy",
-            {features, weight},
-            [=] { return linear_cross_entropy(features, weight, targets); },
-            [=] { return plain_linear_cross_entropy(features, weight, targets); },
+            both_passes(leaves, [=] { return linear_cross_entropy(features, weight, targets); }),
+            both_passes(leaves, [=] { return plain_linear_cross_entropy(features, weight, targets); }),
             6.0 * static_cast<double>(M * D * R)};
+  }
+
+  // All parameters of the preset's net: gradients scaled, a step, the average moved.
+  TimedKernel optimizer() const {
+    Transformer net(bench_transformer(preset_), bench_schema(preset_), RandomKey::root(0));
+    std::vector<AdamWTensors> parameters;
+    for (const auto& [name, tensor] : net.parameters().items()) {
+      const at::Tensor value = tensor.detach();
+      parameters.push_back({value, at::full_like(value, 1e-3), at::zeros_like(value), at::zeros_like(value),
+                            at::zeros({}), value.clone()});
+    }
+    AdamWRates rates;
+    rates.weight_decay = 0.1;
+    rates.gradient_scale = 0.999;  // little, as gradients are scaled again and again
+    rates.average_share = 1e-3;
+    return {"adamw_average", [=] { adamw_step(parameters, rates); }, [=] { plain_adamw_step(parameters, rates); }};
   }
 
   BenchPreset preset_;
@@ -119,25 +150,21 @@ class KernelInputs {
   std::int64_t documents_;
 };
 
-// Milliseconds of both passes, by the median.
-double milliseconds(const std::vector<at::Tensor>& leaves, const std::function<at::Tensor()>& run,
-                    std::int64_t repeats) {
+// Milliseconds by the median.
+double milliseconds(const std::function<void()>& run, std::int64_t repeats) {
   constexpr std::int64_t kWarmUp = 2;
-  const at::Tensor grad = at::ones_like(run());
   std::vector<double> laps;
   for (std::int64_t i = 0; i < kWarmUp + repeats; ++i) {
     stop_if_interrupted();
-    for (const at::Tensor& leaf : leaves) leaf.mutable_grad() = at::Tensor();
     const Stopwatch watch;
-    run().backward(grad);
+    run();
     if (i >= kWarmUp) laps.push_back(1e3 * watch.seconds());
   }
   return spread_of(laps).median;
 }
 
 Facts kernel_row(const TimedKernel& kernel, std::int64_t repeats) {
-  const double fused = milliseconds(kernel.leaves, kernel.fused, repeats),
-               plain = milliseconds(kernel.leaves, kernel.plain, repeats);
+  const double fused = milliseconds(kernel.fused, repeats), plain = milliseconds(kernel.plain, repeats);
   return {{"kernel", kernel.name},
           {"fused_ms", fused},
           {"plain_ms", plain},
@@ -152,8 +179,8 @@ void run_bench_kernels(const BenchKernelsOptions& options) {
   const Machine machine = resolve_machine(options.machine);
   const double roof = product_flops(machine.dtype, 2048, 10);
   Facts rows = Facts::array();
-  for (const TimedKernel& kernel : KernelInputs(preset, machine.dtype, options.documents).all())
-    rows.push_back(kernel_row(kernel, options.repeats));
+  const KernelInputs inputs(preset, machine.dtype, options.documents);
+  for (const auto& make_kernel : inputs.all()) rows.push_back(kernel_row(make_kernel(), options.repeats));
   print_facts({{"preset", preset.name},
                {"batch", preset.batch},
                {"dtype", compute_name(machine.dtype)},
@@ -167,7 +194,7 @@ void run_bench_kernels(const BenchKernelsOptions& options) {
 
 void add_bench_kernels(CLI::App& bench) {
   auto options = std::make_shared<BenchKernelsOptions>();
-  CLI::App* command = bench.add_subcommand("kernels", "each fused kernel, forward and backward, beside its plain twin");
+  CLI::App* command = bench.add_subcommand("kernels", "each fused kernel beside its plain twin");
   command->footer("Example:\n  palimpsest bench kernels --preset small --documents 8 --json");
   command->add_option("--preset", options->preset, "sizes: tiny, small or base")->capture_default_str();
   command->add_option("--batch", options->batch, "rows, 0 for the preset's")->capture_default_str();

@@ -5,31 +5,19 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
+
+#include "base/process_memory.h"
 
 namespace palimpsest {
 
-namespace {
-
-// A line of /proc/self/status, in bytes.
-std::int64_t status_bytes(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(name + ":")) return std::stoll(line.substr(name.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
-}  // namespace
-
 MemoryGauge::MemoryGauge() {
   ::malloc_trim(0);
-  std::ofstream("/proc/self/clear_refs") << "5";
-  before_ = status_bytes("VmRSS");
+  forget_highest_resident();
+  before_ = resident_bytes();
 }
 
-std::int64_t MemoryGauge::bytes() const { return std::max<std::int64_t>(0, status_bytes("VmHWM") - before_); }
+std::int64_t MemoryGauge::bytes() const { return std::max<std::int64_t>(0, highest_resident_bytes() - before_); }
 
 Spread spread_of(std::vector<double> figures) {
   TORCH_CHECK(!figures.empty(), "spread_of: no figures");

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,9 +18,18 @@ class ParameterAverage {
  public:
   ParameterAverage(const ParameterSet& parameters, double memory);
 
-  void update(std::int64_t updates_before);
+  // After a step: moves all but what was taken since the last update.
+  void update();
+  std::int64_t updates() const { return updates_; }
+
+  // The average of a parameter, for whoever changes the parameter and moves its average along by `share()` of the way:
+  // the next update leaves it out.
+  at::Tensor take(const std::string& name);
+  double share() const;  // 1-d of the next update
+
   std::map<std::string, at::Tensor> values() const;
-  void load(const std::map<std::string, at::Tensor>& values, const std::string& file);
+  // As saved after so many updates. InputError naming `file` and the tensor: missing, another shape.
+  void load(const std::map<std::string, at::Tensor>& values, std::int64_t updates, const std::string& file);
 
   // While it lives, the net computes with the average; then its own values are back, bit for bit.
   class Use {
@@ -37,14 +47,14 @@ class ParameterAverage {
  private:
   std::vector<std::string> names_;
   std::vector<at::Tensor> parameters_, average_;
+  std::map<std::string, std::size_t> places_;  // by name
+  std::vector<bool> taken_;
   double memory_;
+  std::int64_t updates_ = 0;
 };
 
 // Sqrt of the sum of squares of all gradients; not finite when any gradient is not.
 double gradient_norm(const ParameterSet& parameters);
-
-// Multiplies every gradient by `factor`, in one pass.
-void scale_gradients(const ParameterSet& parameters, double factor);
 
 // Forgets the gradients (the next backward pass need not add to zeros).
 void clear_gradients(const ParameterSet& parameters);

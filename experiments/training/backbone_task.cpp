@@ -5,8 +5,8 @@
 
 #include "backbone/diffusion/distillation.h"
 #include "base/errors.h"
-#include "base/files.h"
 #include "datasets/sources/data_options.h"
+#include "experiments/training/copy_tree.h"
 #include "experiments/training/exchange.h"
 
 namespace palimpsest {
@@ -35,16 +35,6 @@ fs::path find_tokenizer(const TokenizerPlaces& places, const std::string& role, 
   const auto place = places.find(role);
   if (place == places.end()) throw InputError(file, "tokenizers." + role, "is missing: the canvas has this role");
   return find_data(place->second.path, "tokenizers." + role + ".path");
-}
-
-void copy_directory(const fs::path& from, const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from)) {
-    if (!entry.is_regular_file()) continue;
-    const fs::path target = to / entry.path().filename();
-    fs::copy_file(entry.path(), target);
-    sync_path(target);
-  }
 }
 
 double total(const std::map<std::string, double>& counts) {
@@ -225,7 +215,7 @@ std::vector<TaskSamples> BackboneTask::samples(std::int64_t count) const {
 }
 
 void BackboneTask::save_extras(const fs::path& checkpoint) const {
-  for (const auto& [role, path] : tokenizer_paths_) copy_directory(path, checkpoint / "tokenizers" / role);
+  for (const auto& [role, path] : tokenizer_paths_) copy_tree(path, checkpoint / "tokenizers" / role);
 }
 
 }  // namespace palimpsest

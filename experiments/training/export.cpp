@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "experiments/training/checkpoint.h"
+#include "experiments/training/copy_tree.h"
 #include "pipelines/model.h"
 
 namespace palimpsest {
@@ -11,17 +12,6 @@ namespace palimpsest {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Copies a tree of regular files, each flushed.
-void copy_tree(const fs::path& from, const fs::path& to) {
-  for (const auto& entry : fs::recursive_directory_iterator(from)) {
-    if (!entry.is_regular_file()) continue;
-    const fs::path target = to / entry.path().lexically_relative(from);
-    fs::create_directories(target.parent_path());
-    fs::copy_file(entry.path(), target);
-    sync_path(target);
-  }
-}
 
 void write_net(const fs::path& checkpoint, const fs::path& directory) {
   TensorFile file{load_weights(checkpoint), {}};

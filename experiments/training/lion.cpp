@@ -8,7 +8,7 @@ Lion::Lion(NamedTensors tensors, LionSettings settings) : tensors_(std::move(ten
   for (const auto& [name, tensor] : tensors_) momentum_.push_back(at::zeros_like(tensor.detach()));
 }
 
-void Lion::step(double learning_rate) {
+void Lion::step(const UpdateStep& step) {
   c10::NoGradGuard no_grad;
   std::vector<at::Tensor> values, gradients, momentum;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
@@ -18,10 +18,11 @@ void Lion::step(double learning_rate) {
     momentum.push_back(momentum_[i]);
   }
   if (values.empty()) return;
+  if (step.gradient_scale != 1.0) at::_foreach_mul_(gradients, step.gradient_scale);
   std::vector<at::Tensor> updates = at::_foreach_lerp(gradients, momentum, settings_.beta1);
   at::_foreach_sign_(updates);
-  if (settings_.weight_decay > 0) at::_foreach_mul_(values, 1.0 - learning_rate * settings_.weight_decay);
-  at::_foreach_add_(values, updates, -learning_rate);
+  if (settings_.weight_decay > 0) at::_foreach_mul_(values, 1.0 - step.learning_rate * settings_.weight_decay);
+  at::_foreach_add_(values, updates, -step.learning_rate);
   at::_foreach_lerp_(momentum, gradients, 1.0 - settings_.beta2);
 }
 

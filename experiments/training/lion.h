@@ -14,7 +14,7 @@ struct LionSettings {
 class Lion : public UpdateRule {
  public:
   Lion(NamedTensors tensors, LionSettings settings);
-  void step(double learning_rate) override;
+  void step(const UpdateStep& step) override;
   std::map<std::string, at::Tensor> state() const override;
 
  private:

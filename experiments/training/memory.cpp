@@ -1,13 +1,12 @@
 #include "experiments/training/memory.h"
 
 #include <c10/core/Allocator.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 
 #include "base/errors.h"
+#include "base/process_memory.h"
 #include "base/progress.h"
 #include "experiments/training/average.h"
 #include "experiments/training/optimizer.h"
@@ -129,13 +128,6 @@ MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request
 
 MemoryEstimate estimate_memory(const TaskMakers& makers, const TaskRequest& request) {
   return scale_memory(probe_memory(makers, request, probe_rows(request.training)), request);
-}
-
-std::int64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t pages = 0, resident = 0;
-  file >> pages >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace palimpsest

@@ -59,7 +59,4 @@ MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request
 // scale_memory of a probe of probe_rows.
 MemoryEstimate estimate_memory(const TaskMakers& makers, const TaskRequest& request);
 
-// Resident set of this process now, bytes; 0 where the system does not tell.
-std::int64_t resident_bytes();
-
 }  // namespace palimpsest

@@ -68,30 +68,31 @@ Muon::Muon(NamedTensors matrices, MuonSettings settings) : matrices_(std::move(m
   }
 }
 
-void Muon::step(double learning_rate) {
+void Muon::step(const UpdateStep& step) {
   c10::NoGradGuard no_grad;
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> shapes;
   for (std::size_t i = 0; i < matrices_.size(); ++i) {
     const at::Tensor& matrix = matrices_[i].second;
     if (matrix.grad().defined()) shapes[{matrix.size(0), matrix.size(1)}].push_back(i);
   }
-  for (const auto& [shape, members] : shapes) step_shape(members, learning_rate);
+  for (const auto& [shape, members] : shapes) step_shape(members, step);
 }
 
-void Muon::step_shape(const std::vector<std::size_t>& members, double learning_rate) {
+void Muon::step_shape(const std::vector<std::size_t>& members, const UpdateStep& step) {
   std::vector<at::Tensor> weights, gradients, momentum;
   for (const std::size_t member : members) {
     weights.push_back(matrices_[member].second);
     gradients.push_back(weights.back().grad());
     momentum.push_back(momentum_[member]);
   }
+  if (step.gradient_scale != 1.0) at::_foreach_mul_(gradients, step.gradient_scale);
   at::_foreach_lerp_(momentum, gradients, 1.0 - settings_.momentum);
   const at::Tensor ahead_NRC = at::stack(at::_foreach_lerp(gradients, momentum, settings_.momentum));
   const double rows = static_cast<double>(ahead_NRC.size(1)), columns = static_cast<double>(ahead_NRC.size(2));
   const double scale = std::sqrt(std::max(1.0, rows / columns));
   const std::vector<at::Tensor> updates = orthogonalise_NRC(ahead_NRC, settings_.type).unbind(0);
-  if (settings_.weight_decay > 0) at::_foreach_mul_(weights, 1.0 - learning_rate * settings_.weight_decay);
-  at::_foreach_add_(weights, updates, -learning_rate * scale);
+  if (settings_.weight_decay > 0) at::_foreach_mul_(weights, 1.0 - step.learning_rate * settings_.weight_decay);
+  at::_foreach_add_(weights, updates, -step.learning_rate * scale);
 }
 
 std::map<std::string, at::Tensor> Muon::state() const {

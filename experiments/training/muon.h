@@ -28,11 +28,11 @@ class Muon : public UpdateRule {
 
   // Nesterov momentum, orthogonalised, times sqrt(max(1, R/C)) (Jordan's scale: an update's effect on a unit-RMS
   // activation does not depend on the shape).
-  void step(double learning_rate) override;
+  void step(const UpdateStep& step) override;
   std::map<std::string, at::Tensor> state() const override;
 
  private:
-  void step_shape(const std::vector<std::size_t>& members, double learning_rate);
+  void step_shape(const std::vector<std::size_t>& members, const UpdateStep& step);
 
   NamedTensors matrices_;
   std::vector<at::Tensor> momentum_;

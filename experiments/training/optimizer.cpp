@@ -1,7 +1,6 @@
 #include "experiments/training/optimizer.h"
 
-#include <c10/core/GradMode.h>
-
+#include "backbone/kernels/adamw.h"
 #include "base/errors.h"
 
 namespace palimpsest {
@@ -38,21 +37,16 @@ AdamW::AdamW(NamedTensors tensors, AdamWSettings settings) : tensors_(std::move(
   }
 }
 
-void AdamW::step(double learning_rate) {
-  c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> values, gradients, first, second, steps;
+void AdamW::step(const UpdateStep& step) {
+  std::vector<AdamWTensors> moving;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (!tensors_[i].second.grad().defined()) continue;
-    values.push_back(tensors_[i].second);
-    gradients.push_back(tensors_[i].second.grad());
-    first.push_back(first_[i]);
-    second.push_back(second_[i]);
-    steps.push_back(steps_[i]);
+    const auto& [name, tensor] = tensors_[i];
+    if (!tensor.grad().defined()) continue;
+    moving.push_back({tensor, tensor.grad(), first_[i], second_[i], steps_[i], {}});
+    if (step.average) moving.back().average = step.average->take(name);
   }
-  if (values.empty()) return;
-  at::_foreach_add_(steps, 1);
-  at::_fused_adamw_(values, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps, learning_rate, settings_.beta1,
-                    settings_.beta2, settings_.weight_decay, settings_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  adamw_step(moving, {step.learning_rate, settings_.beta1, settings_.beta2, settings_.epsilon, settings_.weight_decay,
+                      step.gradient_scale, step.average ? step.average->share() : 0.0});
 }
 
 std::map<std::string, at::Tensor> AdamW::state() const {
@@ -85,8 +79,12 @@ Optimizer::Optimizer(const TrainingOptions& options, const ParameterSet& paramet
   }
 }
 
-void Optimizer::step(double factor) {
-  for (Part& part : parts_) part.rule->step(part.learning_rate * factor * scale_);
+void Optimizer::step(double factor, double gradient_scale) {
+  for (Part& part : parts_) part.rule->step({part.learning_rate * factor * scale_, gradient_scale, average_});
+}
+
+void Optimizer::finish_average() {
+  if (average_) average_->update();
 }
 
 std::map<std::string, at::Tensor> Optimizer::state() const {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/parameters.h"
+#include "experiments/training/average.h"
 #include "experiments/training/lion.h"
 #include "experiments/training/muon.h"
 #include "experiments/training/options.h"
@@ -14,11 +15,12 @@ struct AdamWSettings {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.0;
 };
 
-// AdamW (arXiv 1711.05101) through one fused pass over all tensors; bias correction counts each tensor's own steps.
+// AdamW (arXiv 1711.05101); gradients' scale and the average of the values are part of its one pass over all tensors.
+// Bias correction counts each tensor's own steps.
 class AdamW : public UpdateRule {
  public:
   AdamW(NamedTensors tensors, AdamWSettings settings);
-  void step(double learning_rate) override;
+  void step(const UpdateStep& step) override;
   std::map<std::string, at::Tensor> state() const override;
 
  private:
@@ -43,8 +45,13 @@ class Optimizer {
   // scale of its updates is the same for all shapes.
   Optimizer(const TrainingOptions& options, const ParameterSet& parameters, c10::ScalarType type);
 
-  // Applies the gradients, all learning rates multiplied by `factor`.
-  void step(double factor);
+  // Applies the gradients times `gradient_scale`, all learning rates multiplied by `factor`.
+  void step(double factor, double gradient_scale = 1.0);
+
+  // From here on a step moves the average, which must outlive the optimizer's steps, as far as one pass can do both.
+  void carry(ParameterAverage& average) { average_ = &average; }
+  // After a step, when all parameters have their new values: moves the rest of the average that is carried.
+  void finish_average();
 
   // From here on all learning rates are so many times the options'.
   void scale_rates(double scale) { scale_ = scale; }
@@ -60,6 +67,7 @@ class Optimizer {
   };
   std::vector<Part> parts_;
   double scale_ = 1.0;
+  ParameterAverage* average_ = nullptr;
 };
 
 }  // namespace palimpsest

@@ -129,6 +129,8 @@ Profile profile_training(TrainingTask& task, const TrainingOptions& options, c10
                          std::int64_t steps, const std::filesystem::path& trace) {
   NamedTask named(task);
   Optimizer optimizer(options, task.parameters(), compute);
+  ParameterAverage average(task.parameters(), options.ema);
+  optimizer.carry(average);
   for (std::int64_t step = 0; step < kStepsBefore; ++step) training_step(named, optimizer, options, step);
   Recording recording;
   const auto begin = std::chrono::steady_clock::now();

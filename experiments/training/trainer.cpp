@@ -99,11 +99,10 @@ StepReport training_step(TrainingTask& task, Optimizer& optimizer, const Trainin
   report.gradient_norm = gradient_norm(parameters);
   report.applied = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (report.applied) {
-    if (options.clip > 0 && report.gradient_norm > options.clip) {
-      scale_gradients(exchange.own(), options.clip / report.gradient_norm);
-    }
-    optimizer.step(rate_factor(options, position));
+    const bool clipped = options.clip > 0 && report.gradient_norm > options.clip;
+    optimizer.step(rate_factor(options, position), clipped ? options.clip / report.gradient_norm : 1.0);
     exchange.share_parameters();
+    optimizer.finish_average();
   }
   clear_gradients(parameters);
   return report;
@@ -124,6 +123,7 @@ Trainer::Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace pl
       optimizer_(options, exchange_.own(), place_.compute),
       average_(task.parameters(), options.ema),
       writer_(place_.directory, policy()) {
+  optimizer_.carry(average_);
   state_.compute = c10::toString(place_.compute);
   if (const auto checkpoint = newest_checkpoint(place_.directory)) resume(*checkpoint);
 }
@@ -131,7 +131,7 @@ Trainer::Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace pl
 void Trainer::resume(const std::filesystem::path& checkpoint) {
   CheckpointContent content = read_checkpoint(checkpoint);
   task_.parameters().load(content.model, (checkpoint / "model.safetensors").string());
-  average_.load(content.average, (checkpoint / "ema.safetensors").string());
+  average_.load(content.average, content.state.updates, (checkpoint / "ema.safetensors").string());
   if (exchange_.sharded()) {
     const TensorMap own = optimizer_.state();
     std::erase_if(content.optimizer, [&own](const auto& entry) { return !own.contains(entry.first); });
@@ -186,7 +186,7 @@ TrainingState Trainer::train() {
 
 void Trainer::after_step(const StepReport& report) {
   if (report.applied) {
-    average_.update(state_.updates++);
+    state_.updates = average_.updates();
     add_to_window(state_.window, report);
     skipped_in_a_row_ = 0;
   } else {
@@ -325,6 +325,8 @@ Speed measure_speed(TrainingTask& task, const TrainingOptions& options, c10::Sca
   Speed speed;
   {
     Optimizer optimizer(options, task.parameters(), compute);
+    ParameterAverage average(task.parameters(), options.ema);
+    optimizer.carry(average);
     Clock::time_point begin = Clock::now();
     for (std::int64_t step = 0; step < kWarmUp + steps; ++step) {
       if (step == kWarmUp) begin = Clock::now();

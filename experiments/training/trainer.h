@@ -28,8 +28,8 @@ struct StepReport {
   bool stop = false;                      // a signal came, here or in another process
 };
 
-// Gradient of the whole batch, clipping, one optimizer update. `position` is the step counted from 0. The processes of
-// the exchange share the micro-batches, and report the same.
+// Gradient of the whole batch, clipping, one optimizer update with the average that it carries. `position` is the step
+// counted from 0. The processes of the exchange share the micro-batches, and report the same.
 StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,
                          std::int64_t position, Exchange& exchange);
 StepReport training_step(TrainingTask& task, Optimizer& optimizer, const TrainingOptions& options,

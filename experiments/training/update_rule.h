@@ -10,13 +10,21 @@
 
 namespace palimpsest {
 
+class ParameterAverage;
+
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+struct UpdateStep {
+  double learning_rate = 0.0;
+  double gradient_scale = 1.0;          // gradients count so many times
+  ParameterAverage* average = nullptr;  // which a rule may move along with what it changes
+};
 
 class UpdateRule {
  public:
   virtual ~UpdateRule() = default;
   // Applies the gradients; tensors without one are left alone.
-  virtual void step(double learning_rate) = 0;
+  virtual void step(const UpdateStep& step) = 0;
   // What the rule remembers, by names of its own; shared storage.
   virtual std::map<std::string, at::Tensor> state() const = 0;
 };

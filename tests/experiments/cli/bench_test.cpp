@@ -226,7 +226,7 @@ TEST_F(BenchCommand, SetsEachKernelBesideItsTwin) {
     EXPECT_GT(row.at("ratio").get<double>(), 0);
   }
   EXPECT_EQ(names, std::set<std::string>({"add_rms_norm", "swiglu", "rotary_attention", "rotary_attention_3_documents",
-                                          "linear_cross_entropy"}));
+                                          "linear_cross_entropy", "adamw_average"}));
 }
 
 TEST_F(BenchCommand, RefusesWrongInput) {

@@ -19,7 +19,7 @@ TEST(ParameterAverage, FollowsItsFormula) {
       c10::NoGradGuard no_grad;
       value.fill_(std::cos(static_cast<double>(step)));
     }
-    average.update(step);
+    average.update();
     const double decay = std::min(0.5, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
     expected = decay * expected + (1 - decay) * std::cos(static_cast<double>(step));
     ASSERT_NEAR(average.values().at("a")[0].item<double>(), expected, 1e-6);
@@ -34,7 +34,7 @@ TEST(ParameterAverage, WithoutMemoryIsTheParametersThemselves) {
     c10::NoGradGuard no_grad;
     value.copy_(normal(RandomKey::root(1), {2}));
   }
-  average.update(0);
+  average.update();
   EXPECT_TRUE(at::equal(average.values().at("a"), value));
 }
 
@@ -43,7 +43,8 @@ TEST(ParameterAverage, IsUsedWithinAScopeAndThenGone) {
   at::Tensor value = parameters.add("a", normal(RandomKey::root(2), {5}));
   const at::Tensor before = value.detach().clone();
   ParameterAverage average(parameters, 0.9);
-  average.load({{"a", at::ones({5})}}, "ema.safetensors");
+  average.load({{"a", at::ones({5})}}, 7, "ema.safetensors");
+  EXPECT_EQ(average.updates(), 7);
   {
     const ParameterAverage::Use use(average);
     EXPECT_TRUE(at::equal(value, at::ones({5})));
@@ -58,8 +59,6 @@ TEST(Gradients, NormIsOverAllTensors) {
   a.mutable_grad() = at::tensor({1.0f, 2.0f});
   b.mutable_grad() = at::full({1, 1}, 2.0f);
   EXPECT_NEAR(gradient_norm(parameters), 3.0, 1e-6);
-  scale_gradients(parameters, 0.5);
-  EXPECT_NEAR(gradient_norm(parameters), 1.5, 1e-6);
   b.mutable_grad().fill_(std::numeric_limits<float>::quiet_NaN());
   EXPECT_FALSE(std::isfinite(gradient_norm(parameters)));
   clear_gradients(parameters);

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <array>
+#include <fstream>
 #include <thread>
 
 #include "base/safetensors.h"
@@ -171,18 +172,19 @@ class TrainProcesses : public testing::Test {
   // Two processes that a person starts one by one; `second` is said to the second alone.
   struct Second {
     std::string arguments, environment;
+    std::filesystem::path program = PALIMPSEST_PROGRAM;
   };
   static std::array<CommandOutcome, 2> start_both(const std::string& name, const Second& second) {
     const std::string port = std::to_string(free_port());
     const std::array<ScratchFolder, 2> said;
     std::array<pid_t, 2> children{};
     for (std::size_t rank = 0; rank < 2; ++rank) {
-      const std::string command =
-          palimpsest_command("train backbone.toml --run ./runs/" + name +
-                                 " training.log_every=1 --threads 1 --dtype fp32 --device cpu --join-seconds 20 " +
-                                 (rank == 1 ? second.arguments : ""),
-                             "RANK=" + std::to_string(rank) + " WORLD_SIZE=2 MASTER_PORT=" + port + " " +
-                                 (rank == 1 ? second.environment : ""));
+      const std::filesystem::path program = rank == 1 ? second.program : PALIMPSEST_PROGRAM;
+      const std::string command = "RANK=" + std::to_string(rank) + " WORLD_SIZE=2 MASTER_PORT=" + port + " " +
+                                  (rank == 1 ? second.environment : "") + " '" + program.string() +
+                                  "' train backbone.toml --run ./runs/" + name +
+                                  " training.log_every=1 --threads 1 --dtype fp32 --device cpu --join-seconds 20 " +
+                                  (rank == 1 ? second.arguments : "");
       children[rank] = start_command(said[rank], "-C '" + tiny_->folder.path().string() + "' " + command);
     }
     return {finish_command(said[0], children[0]), finish_command(said[1], children[1])};
@@ -237,6 +239,18 @@ TEST_F(TrainProcesses, AnotherRecipeIsRefusedAtTheStart) {
       << first.err;
   EXPECT_EQ(second.err, "");
   EXPECT_FALSE(std::filesystem::exists(tiny_->folder / "runs/seeds"));
+}
+
+TEST_F(TrainProcesses, AnotherProgramIsRefusedAtTheStart) {
+  const ScratchFolder elsewhere;
+  const std::filesystem::path other = elsewhere / "palimpsest";
+  std::filesystem::copy_file(PALIMPSEST_PROGRAM, other);
+  std::ofstream(other, std::ios::app) << "built on another day";
+  const auto [first, second] = start_both("programs", {"", "", other});
+  EXPECT_EQ(first.code, 2);
+  EXPECT_EQ(second.code, 2);
+  EXPECT_NE(first.err.find("rank 1: program: differs from rank 0's"), std::string::npos) << first.err;
+  EXPECT_FALSE(std::filesystem::exists(tiny_->folder / "runs/programs"));
 }
 
 TEST_F(TrainProcesses, ABatchThatCannotBeSharedIsRefused) {

@@ -38,7 +38,7 @@ TEST(AdamW, AgreesWithItsFormulaOverManySteps) {
   for (std::uint64_t step = 0; step < 20; ++step) {
     const double rate = 0.05 / static_cast<double>(step + 1);
     tensor.mutable_grad() = normal(key.fold(step), {13});
-    adamw.step(rate);
+    adamw.step({rate});
     for (std::int64_t i = 0; i < 13; ++i) {
       ScalarAdamW& scalar = expected[static_cast<std::size_t>(i)];
       scalar.step(tensor.grad()[i].item<double>(), rate, settings);
@@ -51,7 +51,7 @@ TEST(AdamW, LeavesTensorsWithoutGradientAlone) {
   at::Tensor still = at::ones({3}).requires_grad_(true), moved = at::ones({3}).requires_grad_(true);
   AdamW adamw({{"still", still}, {"moved", moved}}, {});
   moved.mutable_grad() = at::ones({3});
-  adamw.step(0.1);
+  adamw.step({0.1});
   EXPECT_TRUE(at::equal(still, at::ones({3})));
   EXPECT_FALSE(at::equal(moved, at::ones({3})));
   EXPECT_EQ(adamw.state().at("adamw.steps.still").item<float>(), 0.0f);
@@ -116,7 +116,7 @@ TEST(Muon, AppliesNesterovMomentumWithJordansScaleAndDecay) {
   for (std::uint64_t step = 0; step < 4; ++step) {
     const at::Tensor gradient = normal(key.fold(step), {12, 3});
     weight.mutable_grad() = gradient;
-    muon.step(0.02);
+    muon.step({0.02});
     momentum = 0.9 * momentum + 0.1 * gradient;
     const at::Tensor ahead = 0.1 * gradient + 0.9 * momentum;
     expected = expected * (1 - 0.02 * 0.2) - 0.02 * 2.0 * orthogonalise_NRC(ahead.unsqueeze(0), at::kFloat)[0];
@@ -132,7 +132,7 @@ TEST(Lion, AgreesWithItsFormula) {
   for (std::uint64_t step = 0; step < 6; ++step) {
     const at::Tensor gradient = normal(key.fold(step), {9});
     weight.mutable_grad() = gradient;
-    lion.step(0.01);
+    lion.step({0.01});
     expected = expected - 0.01 * ((0.9 * momentum + 0.1 * gradient).sign() + 0.3 * expected);
     momentum = 0.97 * momentum + 0.03 * gradient;
     ASSERT_LT((weight - expected).abs().max().item<float>(), kTolerance) << step;

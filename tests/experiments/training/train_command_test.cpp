@@ -1,6 +1,8 @@
 // The train command as people run it: whole processes, killed and started again.
 #include <signal.h>
 
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include "backbone/diffusion/diffusion_options.h"
@@ -166,6 +168,32 @@ TEST_F(TrainCommand, AChangedRecipeIsFollowedWhenTheWordIsSaid) {
   EXPECT_TRUE(std::filesystem::exists(checkpoint_path(run_path("changed"), 12)));
   EXPECT_EQ(tiny().folder.read("runs/changed/recipe-until-8.toml"), old);
   EXPECT_EQ(tiny().run(command + "training.steps=12 training.checkpoint_every=4").code, 0);
+}
+
+// As a program wrote it that did not know the keys yet; the names of keys begin lines.
+std::string without_keys(const std::string& recipe, const std::set<std::string>& keys) {
+  std::istringstream text(recipe);
+  std::string kept;
+  for (std::string line; std::getline(text, line);) {
+    if (!keys.contains(line.substr(0, line.find(' ')))) kept += line + "\n";
+  }
+  return kept;
+}
+
+TEST_F(TrainCommand, ARunThatIsOlderThanSomeKeysGoesOn) {
+  const std::string command = "train backbone.toml --run ./runs/older";
+  ASSERT_EQ(tiny().run(command, "PALIMPSEST_FAILPOINT=train.after_step:9").code, kKilled);
+  const std::string now = tiny().folder.read("runs/older/recipe.toml"),
+                    then = without_keys(now, {"memory_budget", "energy_price", "give_up_after", "freeze"});
+  ASSERT_EQ(std::count(now.begin(), now.end(), '\n') - std::count(then.begin(), then.end(), '\n'), 4) << now;
+  tiny().folder.write("runs/older/recipe.toml", then);
+  const CommandOutcome changed = tiny().run(command + " training.give_up_after=7");
+  EXPECT_EQ(changed.code, 2);
+  EXPECT_NE(changed.err.find("training.give_up_after: 100 there, 7 here"), std::string::npos) << changed.err;
+  const CommandOutcome resumed = tiny().run(command);
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(tiny().log("older"), tiny().log("whole"));
+  EXPECT_EQ(model("older"), model("whole"));
 }
 
 TEST_F(TrainCommand, MemoryThatIsNotThereIsSaidWithWhatToLower) {
