@@ -258,12 +258,19 @@ TEST_F(BenchCommand, RefusesWrongInput) {
 
 TEST_F(BenchCommand, GeneratesPicturesForACaption) {
   write_checkpoint({scratch / "tiny"});
+  std::string recipe = scratch.read("tiny/recipe.toml");
+  const std::string own = "[sampler.roles.caption]\n", sampler = "[sampler]\n";
+  ASSERT_NE(recipe.find(own), std::string::npos);
+  recipe.insert(recipe.find(own) + own.size(), "guidance = 4\n");
+  recipe.insert(recipe.find(sampler) + sampler.size(), "best_of = 3\n");
+  scratch.write("tiny/recipe.toml", recipe);
   const CommandOutcome outcome = run_palimpsest(
       scratch, "bench generate tiny --count 2 --steps 3 --repeats 2 --device cpu --dtype fp32 --threads 1 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts facts = Facts::parse(outcome.out);
   EXPECT_EQ(facts.at("made"), Facts({"picture"}));
-  EXPECT_EQ(facts.at("guidance"), 1.5);  // of the recipe: the caption is given
+  EXPECT_EQ(facts.at("guidance"), Facts({{"caption", 4.0}}));
+  EXPECT_EQ(facts.at("candidates"), 2 * 3);
   EXPECT_EQ(facts.at("steps"), 3);
   EXPECT_GT(facts.at("images_per_second").get<double>(), 0);
   EXPECT_GE(facts.at("seconds_high").get<double>(), facts.at("seconds_low").get<double>());
