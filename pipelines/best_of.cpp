@@ -119,10 +119,7 @@ std::int64_t BestOfSampler::candidates(const TokenCanvas& start) const {
   return std::ssize(rows_of_candidates(roles_of_rows(model_.schema, start), options_));
 }
 
-std::int64_t BestOfSampler::run_steps(const TokenCanvas& start) const {
-  const auto row_of = rows_of_candidates(roles_of_rows(model_.schema, start), options_);
-  return sampler_.run_steps(pick_rows(start, at::tensor(row_of, at::kLong)));
-}
+std::int64_t BestOfSampler::run_steps(const TokenCanvas& start) const { return sampler_.run_steps(candidates(start)); }
 
 SampleResult BestOfSampler::run(const TokenCanvas& start, std::span<const RandomKey> keys,
                                 const std::function<void(std::int64_t)>& on_step) const {

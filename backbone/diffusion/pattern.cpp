@@ -13,14 +13,17 @@ std::span<const PatternFamily> pattern_families() {
       PatternFamily{PatternKind::kRole, "whole roles, each for itself (UniDisc, arXiv 2503.20853)", role_ranks},
       PatternFamily{PatternKind::kModality, "whole modalities: their roles together (UniDisc, arXiv 2503.20853)",
                     modality_ranks},
-      PatternFamily{PatternKind::kPrefix, "a stretch from the beginning: the mirror of suffix", prefix_ranks},
+      PatternFamily{PatternKind::kPrefix, "a stretch from the beginning: the mirror of suffix (UL2, arXiv 2205.05131)",
+                    prefix_ranks},
       PatternFamily{PatternKind::kSuffix, "a stretch up to the end: continuation (UL2's S-denoiser, arXiv 2205.05131)",
                     suffix_ranks},
       PatternFamily{PatternKind::kInfill, "one stretch anywhere (FIM, arXiv 2207.14255)", infill_ranks},
       PatternFamily{PatternKind::kHalves, "the two halves along an axis, as in half-picture completion (iGPT)",
                     half_ranks},
-      PatternFamily{PatternKind::kObjects, "whole objects, and the ground position by position; needs data with boxes",
-                    object_ranks},
+      PatternFamily{
+          PatternKind::kObjects,
+          "whole objects, and the ground position by position; needs data with boxes (SemMAE, arXiv 2206.10207)",
+          object_ranks},
   };
   return kFamilies;
 }

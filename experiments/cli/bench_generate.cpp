@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "experiments/cli/bench.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/guidance_facts.h"
 #include "experiments/cli/measure.h"
 #include "modalities/media/text.h"
 #include "pipelines/best_of.h"
@@ -41,11 +42,15 @@ Query picture_query(const BenchGenerateOptions& options, const Model& model) {
   return query;
 }
 
+TokenCanvas start_of(const Model& model, const Query& query, std::int64_t count) {
+  const std::vector<Query> queries(static_cast<std::size_t>(count), query);
+  return query_canvas(model.schema, model.tokenizers, queries);
+}
+
 double generation_seconds(const Model& model, const BestOfSampler& sampler, const Query& query,
                           const BenchGenerateOptions& options) {
   const Stopwatch watch;
-  const std::vector<Query> queries(static_cast<std::size_t>(options.count), query);
-  const TokenCanvas start = query_canvas(model.schema, model.tokenizers, queries);
+  const TokenCanvas start = start_of(model, query, options.count);
   const auto keys = sample_keys(static_cast<std::uint64_t>(options.machine.seed), 0, options.count);
   const SampleResult result = sampler.run(start, keys, [](std::int64_t) { stop_if_interrupted(); });
   read_media(model.schema, model.tokenizers, result.canvas, query.wanted);
@@ -71,8 +76,8 @@ void run_bench_generate(const BenchGenerateOptions& options) {
               {"made", query.wanted},
               {"count", options.count},
               {"steps", chosen.steps},
-              {"guidance", query.given.empty() ? 1.0 : chosen.guidance},
-              {"candidates", sampler.candidates(query_canvas(model.schema, model.tokenizers, {query}))},
+              {"guidance", guidance_by_role(chosen, query)},
+              {"candidates", sampler.candidates(start_of(model, query, options.count))},
               {"dtype", compute_name(model.machine.dtype)},
               {"threads", at::get_num_threads()},
               {"repeats", options.repeats},

@@ -80,7 +80,7 @@ void add_bench_sample(CLI::App& bench) {
   command->footer(
       "Examples:\n"
       "  palimpsest bench sample --json\n"
-      "  palimpsest bench sample --preset base --batch 8 --given 0 --wanted 1024 --ids 32768 --steps 4 --unguided\n"
+      "  palimpsest bench sample --preset base --batch 8 --given 0 --wanted 1024 --ids 32768 --steps 1 --unguided\n"
       "      --policy confidence ancestral top-k top-p min-p entropy-bounded\n"
       "  palimpsest bench sample --reference diffusers --policy confidence");
   command->add_option("--policy", options->policies, "confidence, ancestral, top-k, top-p, min-p, entropy-bounded")

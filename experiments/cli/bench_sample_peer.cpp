@@ -24,14 +24,15 @@ std::vector<std::string> sample_peer_arguments(const BenchSampleOptions& options
                                      "--repeat",  std::to_string(options.repeats),
                                      "--batch"};
   for (const std::int64_t batch : options.batches) arguments.push_back(std::to_string(batch));
-  if (parse_enum<SamplePeer>(options.reference, "command line", "--reference") == SamplePeer::kDiffusers)
-    return arguments;
-  for (const std::string& argument :
-       {std::string("--only"), std::string("image"), std::string("--image"), std::to_string(options.wanted),
-        std::string("--ids"), std::to_string(options.ids)})
-    arguments.push_back(argument);
   if (!options.guided) arguments.emplace_back("--unguided");
-  arguments.emplace_back("--samplers");
+  const auto add = [&arguments](std::initializer_list<std::string> more) { arguments.insert(arguments.end(), more); };
+  if (parse_enum<SamplePeer>(options.reference, "command line", "--reference") == SamplePeer::kDiffusers) {
+    add({"--side", std::to_string(side_of_square(options.wanted)), "--codes", std::to_string(options.ids),
+         "--pipeline-only"});
+    return arguments;
+  }
+  add({"--only", "image", "--image", std::to_string(options.wanted), "--ids", std::to_string(options.ids),
+       "--samplers"});
   for (const std::string& policy : options.policies) arguments.emplace_back(find_timed_policy(policy).reference);
   return arguments;
 }
@@ -45,21 +46,22 @@ std::string SampleReference::name(const TimedPolicy& policy) const {
   return std::string(script_of(peer_)) + (peer_ == SamplePeer::kSample ? std::string(" ") + policy.reference : "");
 }
 
-ReferenceTimes SampleReference::sample_times(const PeerRow& row) const {
+void SampleReference::check_shape(const PeerRow& row) const {
   const std::pair<const char*, std::int64_t> shape[] = {
       {"given", options_.given}, {"wanted", options_.wanted}, {"ids", options_.ids}};
   for (const auto& [name, asked] : shape) {
     if (static_cast<std::int64_t>(peer_figure(row, name)) == asked) continue;
-    throw InputError("sample.py", name, "it measured another shape than " + std::to_string(asked));
+    throw InputError(script_of(peer_), name, "it measured another shape than " + std::to_string(asked));
   }
-  return {peer_figure(row, "ms/step"), peer_figure(row, "of it model")};
 }
 
 ReferenceTimes SampleReference::times(const SampleRun& run) const {
   for (const PeerRow& row : rows_) {
     if (!row.contains("guidance") || row.value("batch", 0) != run.batch || guidance_of(row) != run.guidance) continue;
+    if (row.value("sampler", run.policy.reference) != run.policy.reference) continue;
+    check_shape(row);
     if (peer_ == SamplePeer::kDiffusers) return {peer_figure(row, "pipeline ms/step"), peer_figure(row, "uvit ms")};
-    if (row.value("sampler", "") == run.policy.reference) return sample_times(row);
+    return {peer_figure(row, "ms/step"), peer_figure(row, "of it model")};
   }
   throw InputError(script_of(peer_), run.policy.name, "it printed no such row");
 }

@@ -24,7 +24,7 @@ class SampleReference {
   ReferenceTimes times(const SampleRun& run) const;
 
  private:
-  ReferenceTimes sample_times(const PeerRow& row) const;
+  void check_shape(const PeerRow& row) const;
 
   BenchSampleOptions options_;
   SamplePeer peer_;

@@ -1,5 +1,7 @@
 #include "experiments/cli/bench_sampling.h"
 
+#include <cmath>
+
 #include "backbone/transformer/transformer.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
@@ -29,16 +31,11 @@ constexpr std::array kTimedPolicies{
     TimedPolicy{"top-k", "top-k", among_likeliest},      TimedPolicy{"top-p", "top-p", within_nucleus},
     TimedPolicy{"min-p", "min-p", beside_likeliest},     TimedPolicy{"entropy-bounded", "entropy-bounded", by_entropy}};
 
-// What diffusers_step.py measures, and nothing else.
-constexpr std::int64_t kDiffusersPositions = 256, kDiffusersIds = 512;
-
 void check_reference(const BenchSampleOptions& options) {
   if (parse_enum<SamplePeer>(options.reference, "command line", "--reference") == SamplePeer::kSample) return;
-  const bool same = options.preset == "tiny" && options.wanted == kDiffusersPositions && options.ids == kDiffusersIds;
-  if (!same) {
-    throw InputError("command line", "--reference",
-                     "diffusers' pipeline has 256 positions of 512 ids at the size of tiny; other shapes are beside "
-                     "'sample' alone");
+  const std::int64_t side = side_of_square(options.wanted);
+  if (side * side != options.wanted) {
+    throw InputError("command line", "--wanted", "must be a square, for diffusers' pipeline makes square pictures");
   }
   for (const std::string& policy : options.policies) {
     if (policy == "confidence") continue;
@@ -78,6 +75,8 @@ void BenchSampleOptions::validate() const {
   if (machine.device != "cpu") throw InputError("command line", "--device", "must be cpu: all sides are timed there");
   if (!alone) check_reference(*this);
 }
+
+std::int64_t side_of_square(std::int64_t positions) { return std::llround(std::sqrt(static_cast<double>(positions))); }
 
 const TimedPolicy& find_timed_policy(const std::string& name) {
   std::vector<std::string> names;

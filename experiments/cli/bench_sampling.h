@@ -37,6 +37,9 @@ struct TimedPolicy {
   const char* reference;  // what sample.py calls it
   void (*set)(SamplerOptions& options);
 };
+// Of so many positions in a square: the nearest whole number to their root.
+std::int64_t side_of_square(std::int64_t positions);
+
 // InputError with the nearest name.
 const TimedPolicy& find_timed_policy(const std::string& name);
 

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "experiments/cli/guidance_facts.h"
 #include "experiments/evaluation/exhibit_files.h"
 #include "experiments/report/loss_log.h"
 #include "experiments/report/report.h"
@@ -43,8 +44,8 @@ std::vector<std::pair<std::string, std::string>> facts_of(const ReportSubject& s
       {"time spent training", human_seconds(state.value("seconds", 0.0))},
       {"canvas", fmt::format("{} positions, {} ids", model.schema.length(), model.schema.vocabulary().size())},
       {"number type", state.value("compute", std::string("?"))},
-      {"sampler",
-       fmt::format("{} steps, guidance {:g}", subject.context->sampler.steps, subject.context->sampler.guidance)}};
+      {"sampler", fmt::format("{} steps, {}", subject.context->sampler.steps,
+                              guidance_text(subject.context->sampler, model.schema))}};
   return facts;
 }
 

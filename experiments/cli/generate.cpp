@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/guidance_facts.h"
 #include "modalities/media/files.h"
 #include "modalities/media/image.h"
 #include "modalities/media/text.h"
@@ -97,8 +98,7 @@ Query make_query(const GenerateOptions& options, const Model& model) {
 
 // What needs something to follow, where it was asked for by name.
 void check_given(const CLI::App& command, const SamplerOptions& sampler, const Query& query) {
-  bool guides = false;
-  for (const auto& [role, media] : query.given) guides = guides || !query.holes.count(role);
+  const bool guides = !guidance_by_role(sampler, query).empty();
   const double weight = inner_guidance(sampler.guidance, sampler.guiding.convention);
   if (command.count("--guidance") > 0 && weight != 1.0 && !guides) {
     throw InputError("", "--guidance", "needs a role that is given whole; with nothing to follow only 1 has a meaning");
@@ -167,8 +167,8 @@ SampleResult replayed(const std::string& file, const TokenCanvas& start) {
   return result;
 }
 
-nlohmann::json report(const SamplerOptions& sampler, std::int64_t candidates, const std::vector<Written>& written,
-                      double seconds) {
+nlohmann::json report(const SamplerOptions& sampler, const Query& query, std::int64_t candidates,
+                      const std::vector<Written>& written, double seconds) {
   nlohmann::json files = nlohmann::json::array();
   for (const Written& file : written)
     files.push_back({{"role", file.role}, {"sample", file.sample}, {"path", file.path}});
@@ -177,7 +177,7 @@ nlohmann::json report(const SamplerOptions& sampler, std::int64_t candidates, co
           {"unmask", enum_name(sampler.unmask)},
           {"remask", enum_name(sampler.remask.kind)},
           {"steps", sampler.steps},
-          {"guidance", sampler.guidance},
+          {"guidance", guidance_by_role(sampler, query)},
           {"candidates", candidates}};
 }
 
@@ -228,7 +228,7 @@ void run_generate(const CLI::App& command, const GenerateOptions& options) {
   if (options.trace)
     save_trace(options.out, {model.schema, model.tokenizers, result.canvas, result.trace}, made_roles(query));
   if (options.json) {
-    std::cout << report(chosen, sampler.candidates(start), written, seconds.count()).dump(2) << "\n";
+    std::cout << report(chosen, query, sampler.candidates(start), written, seconds.count()).dump(2) << "\n";
   } else {
     for (const Written& file : written) std::cout << file.path << "\n";
   }

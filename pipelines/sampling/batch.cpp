@@ -6,16 +6,30 @@ namespace palimpsest {
 
 namespace {
 
-const RoleStep& step_at(const Batch& batch, const std::vector<RoleStep>& pace, std::int64_t flat) {
-  const std::int64_t role = batch.canvas.role_BL.const_data_ptr<std::int64_t>()[flat];
-  return pace[static_cast<std::size_t>(flat / batch.canvas.length() * batch.schema.num_roles() + role)];
-}
+// The steps of a batch's roles, asked for position by position.
+class StepsAt {
+ public:
+  StepsAt(const Batch& batch, const std::vector<RoleStep>& pace)
+      : pace_(pace),
+        roles_(batch.canvas.role_BL.const_data_ptr<std::int64_t>()),
+        length_(batch.canvas.length()),
+        num_roles_(batch.schema.num_roles()) {}
 
-bool within_step(const Batch& batch, const std::vector<RoleStep>& pace, std::int64_t flat) {
-  const RoleStep& now = step_at(batch, pace, flat);
-  const std::int64_t column = flat % batch.canvas.length();
-  return now.active && column >= now.begin && column < now.end;
-}
+  const RoleStep& at(std::int64_t flat) const {
+    return pace_[static_cast<std::size_t>(flat / length_ * num_roles_ + roles_[flat])];
+  }
+  bool writes(std::int64_t flat) const {
+    const RoleStep& now = at(flat);
+    const std::int64_t column = flat % length_;
+    return now.active && column >= now.begin && column < now.end;
+  }
+  bool begins_role(std::int64_t flat) const { return flat % length_ == 0 || roles_[flat - 1] != roles_[flat]; }
+
+ private:
+  const std::vector<RoleStep>& pace_;
+  const std::int64_t* roles_;
+  std::int64_t length_, num_roles_;
+};
 
 at::Tensor tensor_of(const std::vector<std::int64_t>& positions) { return at::tensor(positions, at::kLong); }
 
@@ -63,22 +77,25 @@ at::Tensor open_positions(const Batch& batch) {
 
 at::Tensor within_steps(const Batch& batch, const std::vector<RoleStep>& pace, const at::Tensor& position_N) {
   const std::int64_t* position = position_N.const_data_ptr<std::int64_t>();
+  const StepsAt steps(batch, pace);
   std::vector<std::int64_t> kept;
   for (std::int64_t n = 0; n < position_N.numel(); ++n) {
-    if (within_step(batch, pace, position[n])) kept.push_back(position[n]);
+    if (steps.writes(position[n])) kept.push_back(position[n]);
   }
   return static_cast<std::int64_t>(kept.size()) == position_N.numel() ? position_N : tensor_of(kept);
 }
 
 WrittenView written_view(const Batch& batch, const std::vector<RoleStep>& pace) {
   const std::int64_t* tokens = batch.canvas.tokens_BL.const_data_ptr<std::int64_t>();
-  const std::int64_t* roles = batch.canvas.role_BL.const_data_ptr<std::int64_t>();
+  const bool* visible = batch.canvas.visible_BL.const_data_ptr<bool>();
+  const bool* frozen = batch.canvas.frozen_BL.const_data_ptr<bool>();
+  const StepsAt steps(batch, pace);
   std::vector<std::int64_t> positions;
   WrittenView written;
-  for (std::int64_t flat = 0; flat < batch.real_rows * batch.canvas.length(); ++flat) {
-    if (!may_touch(batch, flat) || tokens[flat] == kMaskId || !within_step(batch, pace, flat)) continue;
-    const bool begins = flat % batch.canvas.length() == 0 || roles[flat - 1] != roles[flat];
-    if (tokens[flat] == kEndId && !begins && tokens[flat - 1] == kEndId) continue;
+  const std::int64_t count = batch.real_rows * batch.canvas.length();
+  for (std::int64_t flat = 0; flat < count; ++flat) {
+    if (!visible[flat] || frozen[flat] || tokens[flat] == kMaskId || !steps.writes(flat)) continue;
+    if (tokens[flat] == kEndId && !steps.begins_role(flat) && tokens[flat - 1] == kEndId) continue;
     positions.push_back(flat);
     written.log_prob.push_back(batch.log_prob[static_cast<std::size_t>(flat)]);
   }
@@ -101,8 +118,9 @@ NoisyCanvas noisy_view(const Batch& batch, const std::vector<RoleStep>& pace) {
 
 at::Tensor told_times(const Batch& batch, const std::vector<RoleStep>& pace, const at::Tensor& position_N) {
   const std::int64_t* position = position_N.const_data_ptr<std::int64_t>();
+  const StepsAt steps(batch, pace);
   std::vector<double> times;
-  for (std::int64_t n = 0; n < position_N.numel(); ++n) times.push_back(step_at(batch, pace, position[n]).told_t);
+  for (std::int64_t n = 0; n < position_N.numel(); ++n) times.push_back(steps.at(position[n]).told_t);
   return at::tensor(times, at::kDouble);
 }
 

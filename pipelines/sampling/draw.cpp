@@ -26,7 +26,9 @@ bool stricter(const Cut& a, const Cut& b) { return likelier({a.value, a.id}, {b.
 class DrawnRow {
  public:
   DrawnRow(std::span<const float> log_prob_V, double temperature)
-      : values_(log_prob_V), ids_(static_cast<std::int64_t>(log_prob_V.size())) {
+      : values_(log_prob_V),
+        ids_(static_cast<std::int64_t>(log_prob_V.size())),
+        intervals_(static_cast<std::int32_t>(std::min(kMostIntervals, ids_))) {
     block_.resize(static_cast<std::size_t>(loops::num_id_blocks(ids_)));
     loops::block_greatest(values_.data(), ids_, block_.data());
     weighing_ = {values_.data(), *std::max_element(block_.begin(), block_.end()),
@@ -50,7 +52,7 @@ class DrawnRow {
   // The masses of fine intervals of the value tell which of them holds the cut; only its ids are sorted.
   void keep_top_p(double top_p) {
     if (top_p >= 1) return;
-    std::vector<double> mass(kIntervals, 0.0);
+    std::vector<double> mass(static_cast<std::size_t>(intervals_), 0.0);
     std::vector<std::int32_t> interval(static_cast<std::size_t>(kIdsABlock));
     std::vector<float> weight(static_cast<std::size_t>(kIdsABlock));
     for (std::int64_t begin = 0; begin < ids_; begin += kIdsABlock) {
@@ -62,7 +64,7 @@ class DrawnRow {
     const double enough = top_p * std::accumulate(mass.begin(), mass.end(), 0.0);
     double sum = 0;
     std::int32_t crossed = 0;
-    while (crossed + 1 < kIntervals && sum + mass[crossed] < enough) sum += mass[crossed++];
+    while (crossed + 1 < intervals_ && sum + mass[crossed] < enough) sum += mass[crossed++];
     cut(last_within(crossed, enough - sum));
   }
 
@@ -84,7 +86,7 @@ class DrawnRow {
   }
 
  private:
-  static constexpr std::int32_t kIntervals = 4096;
+  static constexpr std::int64_t kMostIntervals = 4096;
   static constexpr float kIntervalsANat = 128;
 
   void cut(const Cut& other) {
@@ -113,7 +115,7 @@ class DrawnRow {
   // The likeliest ids are in interval 0; what is far below them all shares the last one.
   std::int32_t interval_of(float value) const {
     const float below = (highest() - value) * weighing_.sharpness * kIntervalsANat;
-    return static_cast<std::int32_t>(std::min(below, static_cast<float>(kIntervals - 1)));
+    return static_cast<std::int32_t>(std::min(below, static_cast<float>(intervals_ - 1)));
   }
 
   // Of the interval's ids the one with which the sum of the weights, from the likeliest on, reaches `mass`.
@@ -152,6 +154,7 @@ class DrawnRow {
 
   std::span<const float> values_;
   std::int64_t ids_;
+  std::int32_t intervals_;    // of the value, to find the cut of top_p in
   std::vector<float> block_;  // greatest values
   loops::Weighing weighing_;
 };

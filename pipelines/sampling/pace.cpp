@@ -174,20 +174,20 @@ double Pace::told_time(const RoleStep& turn, std::int64_t role) const {
   return time_of_masked_share(schedules_[static_cast<std::size_t>(role)], masked / static_cast<double>(length));
 }
 
-// Counts what is open. First hitting (arXiv 2409.02908, section 4): of n masks the next is written when the masked
-// share has fallen to u U^(1/n), u the share at the one before; the network is asked at that time.
-void Pace::advance(State& state, const RoleStep& turn, std::int64_t open, RandomKey key) const {
-  if (turn.step == 0) {
-    state.planned = static_cast<double>(open);
-    state.level = 1;
-    state.open = open;
-  }
-  const auto fall = [&](std::int64_t left) {
-    return std::pow(key.uniform(static_cast<std::uint64_t>(left)), 1.0 / static_cast<double>(left));
+// First hitting (arXiv 2409.02908, section 4): of n masks the next is written when the masked share has fallen to
+// u U^(1/n), u the share at the one before; the network is asked at that time.
+void Pace::State::hit(std::int64_t left, RandomKey key) {
+  const auto fall = [&](std::int64_t masks) {
+    return std::pow(key.uniform(static_cast<std::uint64_t>(masks)), 1.0 / static_cast<double>(masks));
   };
-  for (; state.open > open; --state.open) state.level *= fall(state.open);
-  state.next_level = open > 0 ? state.level * fall(open) : state.level;
-  state.open = open;
+  for (; open > left; --open) level *= fall(open);
+  next_level = left > 0 ? level * fall(left) : level;
+}
+
+void Pace::State::begin(std::int64_t positions) {
+  planned = static_cast<double>(positions);
+  level = 1;
+  open = positions;
 }
 
 // Rows with the same place in the order have the same times, unless their own progress sets them.
@@ -195,15 +195,20 @@ std::vector<RoleStep> Pace::at(const TokenCanvas& canvas, std::int64_t step) {
   std::map<std::array<std::int64_t, 3>, RoleStep> shared;  // by role, place and count
   std::vector<RoleStep> result;
   for (std::int64_t row = 0; row < canvas.rows(); ++row) {
-    const RandomKey key = keys_[std::min(static_cast<std::size_t>(row), keys_.size() - 1)].fold("hit");
+    const RandomKey& key = keys_[std::min(static_cast<std::size_t>(row), keys_.size() - 1)];
     for (std::int64_t role = 0; role < schema_.num_roles(); ++role) {
       State& own = state(row, role);
+      const UnmaskKind unmask = unmask_[static_cast<std::size_t>(role)];
       auto [known, fresh] = shared.try_emplace({role, own.place, own.count});
       RoleStep& now = known->second;
       if (fresh) now = turn(own, role, step);
       if (now.active) {
-        advance(own, now, count_open(canvas, row, now.begin, now.end), key.fold(static_cast<std::uint64_t>(now.begin)));
-        if (fresh || commits_every_step(unmask_[static_cast<std::size_t>(role)])) {
+        const std::int64_t open = count_open(canvas, row, now.begin, now.end);
+        if (now.step == 0) own.begin(open);
+        if (unmask == UnmaskKind::kFirstHitting)
+          own.hit(open, key.fold("hit").fold(static_cast<std::uint64_t>(now.begin)));
+        own.open = open;
+        if (fresh || commits_every_step(unmask)) {
           now.times = times_of(own, now, role);
           now.told_t = told_time(now, role);
         }

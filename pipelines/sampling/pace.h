@@ -71,12 +71,14 @@ class Pace {
     double level = 1, next_level = 1;  // first-hitting: the masked share at the last hit and at the next
     std::int64_t open = 0;             // before the step
     double masked_s = 0;               // after it, by the schedule
+
+    void begin(std::int64_t positions);          // all of them are open
+    void hit(std::int64_t left, RandomKey key);  // so many are left: the shares at the last hit and at the next
   };
 
   RoleStep turn(const State& state, std::int64_t role, std::int64_t step) const;
   StepTimes times_of(const State& state, const RoleStep& turn, std::int64_t role) const;
   double told_time(const RoleStep& turn, std::int64_t role) const;
-  void advance(State& state, const RoleStep& turn, std::int64_t open, RandomKey key) const;
   State& state(std::int64_t row, std::int64_t role);
 
   const CanvasSchema& schema_;

@@ -55,8 +55,8 @@ Sampler::Sampler(DiffusionModel model, SamplerOptions options, std::unique_ptr<P
   constraint_ = both(role_constraint(model_.schema, options_), std::move(constraint));
 }
 
-std::int64_t Sampler::run_steps(const TokenCanvas& start) const {
-  return (start.rows() + model_.rows - 1) / model_.rows * options_.steps;
+std::int64_t Sampler::run_steps(std::int64_t rows) const {
+  return (rows + model_.rows - 1) / model_.rows * options_.steps;
 }
 
 void Sampler::check(const TokenCanvas& start) const {

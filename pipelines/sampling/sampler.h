@@ -38,10 +38,10 @@ class Sampler {
   // keys[b]. Each step: denoiser, guidance, legality, constraint, policy (temperature, truncation, draw), veto, then
   // `end` filling. InputError before any of it for steps that do not fit the roles, and for a constraint that leaves no
   // legal id; later only where a veto takes the last one.
-  // `on_step` hears of every step done, of run_steps() in all; it may throw to stop.
+  // `on_step` hears of every step done, of run_steps(rows) in all; it may throw to stop.
   SampleResult run(const TokenCanvas& start, std::span<const RandomKey> keys,
                    const std::function<void(std::int64_t)>& on_step = {}) const;
-  std::int64_t run_steps(const TokenCanvas& start) const;
+  std::int64_t run_steps(std::int64_t rows) const;
 
   // What run() refuses about a start, without running.
   void check(const TokenCanvas& start) const;

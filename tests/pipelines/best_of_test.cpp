@@ -149,6 +149,7 @@ TEST(BestOf, HoldsByRoleAndOnlyWhereSomethingIsGiven) {
   options.roles["picture"].best_of = 4;
   const BestOfSampler sampler(world.model, options);
   EXPECT_EQ(sampler.candidates(world.start(3)), 12);
+  EXPECT_EQ(sampler.run_steps(world.start(3)), 2 * options.steps);  // eight candidates at once
   EXPECT_EQ(sampler.candidates(blank_canvas(world.schema, 3)), 3);
   const CodedQuery word_of_picture{{{"picture", local_ids({0, 1})}}, {}, {"word"}};
   EXPECT_EQ(sampler.candidates(query_canvas(world.schema, {word_of_picture})), 1);

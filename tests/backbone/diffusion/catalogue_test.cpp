@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backbone/diffusion/diffusion_options.h"
+#include "base/files.h"
 #include "tests/support/catalogue.h"
 
 namespace palimpsest {
@@ -19,6 +20,12 @@ TEST(DiffusionCatalogue, HoldsEveryChoiceOnce) {
   expect_listed<ObjectiveKind>(diffusion_catalogue(), "objective.kind");
   expect_listed<LossNormalisation>(diffusion_catalogue(), "normalisation");
   expect_listed<PatternKind>(diffusion_catalogue(), "patterns");
+}
+
+TEST(DiffusionCatalogue, IsDocumentedWithItsPapers) {
+  expect_documented(diffusion_catalogue(), read_file(std::string(PALIMPSEST_SOURCE_DIR) + "/docs/diffusion.md"));
+  for (const char* group : {"schedule.kind", "process.kind", "objective.kind", "patterns"})
+    expect_sourced(diffusion_catalogue(), group);
 }
 
 TEST(DiffusionCatalogue, NamesKeysOfTheRecipe) {

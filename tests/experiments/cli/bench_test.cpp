@@ -258,12 +258,19 @@ TEST_F(BenchCommand, RefusesWrongInput) {
 
 TEST_F(BenchCommand, GeneratesPicturesForACaption) {
   write_checkpoint({scratch / "tiny"});
+  std::string recipe = scratch.read("tiny/recipe.toml");
+  const std::string own = "[sampler.roles.caption]\n", sampler = "[sampler]\n";
+  ASSERT_NE(recipe.find(own), std::string::npos);
+  recipe.insert(recipe.find(own) + own.size(), "guidance = 4\n");
+  recipe.insert(recipe.find(sampler) + sampler.size(), "best_of = 3\n");
+  scratch.write("tiny/recipe.toml", recipe);
   const CommandOutcome outcome = run_palimpsest(
       scratch, "bench generate tiny --count 2 --steps 3 --repeats 2 --device cpu --dtype fp32 --threads 1 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts facts = Facts::parse(outcome.out);
   EXPECT_EQ(facts.at("made"), Facts({"picture"}));
-  EXPECT_EQ(facts.at("guidance"), 1.5);  // of the recipe: the caption is given
+  EXPECT_EQ(facts.at("guidance"), Facts({{"caption", 4.0}}));
+  EXPECT_EQ(facts.at("candidates"), 2 * 3);
   EXPECT_EQ(facts.at("steps"), 3);
   EXPECT_GT(facts.at("images_per_second").get<double>(), 0);
   EXPECT_GE(facts.at("seconds_high").get<double>(), facts.at("seconds_low").get<double>());
@@ -305,17 +312,18 @@ TEST_F(BenchCommand, SetsSamplerStepsBesideTheReference) {
   }
 }
 
-TEST_F(BenchCommand, SetsSamplerStepsBesideDiffusersAtItsShapesAlone) {
+TEST_F(BenchCommand, SetsSamplerStepsBesideDiffusersByConfidenceAlone) {
   scratch.write("tests/bench/peers/diffusers_step.py", "");
   write_reference(
-      "echo '{\"batch\": 1, \"guidance\": \"off\", \"pipeline ms/step\": 400, \"uvit ms\": 100}';"
-      " echo '{\"train batch\": 16, \"ms/step\": 1}'");
+      "echo '{\"given\": 4, \"wanted\": 9, \"ids\": 24, \"batch\": 1, \"guidance\": \"off\","
+      " \"pipeline ms/step\": 400, \"uvit ms\": 100}'; echo '{\"train batch\": 16, \"ms/step\": 1}'");
   const auto bench = [this](const std::string& more) {
     const std::string command =
-        "bench sample --batch 1 --given 4 --unguided --steps 1 --repeats 1 --threads 1 --dtype fp32 --json ";
+        "bench sample --batch 1 --given 4 --ids 24 --unguided --steps 1 --repeats 1 --threads 1"
+        " --dtype fp32 --json ";
     return run_palimpsest(scratch, command + more, kTree);
   };
-  const CommandOutcome outcome = bench("--reference diffusers --policy confidence");
+  const CommandOutcome outcome = bench("--reference diffusers --policy confidence --wanted 9");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Facts row = Facts::parse(outcome.out).at("rows").at(0);
   EXPECT_EQ(row.at("reference").at("name"), "diffusers_step.py");
@@ -325,10 +333,10 @@ TEST_F(BenchCommand, SetsSamplerStepsBesideDiffusersAtItsShapesAlone) {
     EXPECT_EQ(refused.code, 2) << more;
     return refused.err;
   };
-  for (const char* other : {"--wanted 1024", "--ids 513", "--preset small"}) {
-    EXPECT_THAT(refusal(std::string("--reference diffusers --policy confidence ") + other),
-                HasSubstr("--reference: diffusers' pipeline has 256 positions of 512 ids"));
-  }
+  const std::string by_confidence = "--reference diffusers --policy confidence ";
+  EXPECT_THAT(refusal(by_confidence + "--wanted 10"), HasSubstr("--wanted: must be a square"));
+  EXPECT_THAT(refusal(by_confidence + "--wanted 16"),
+              HasSubstr("diffusers_step.py: wanted: it measured another shape than 16"));
   EXPECT_THAT(refusal("--reference diffusers"), HasSubstr("samples by confidence, not by ancestral"));
   EXPECT_THAT(refusal("--policy confidense"), HasSubstr("unknown policy 'confidense'; did you mean 'confidence'?"));
   EXPECT_THAT(refusal("--reference difusers"), HasSubstr("did you mean 'diffusers'?"));
@@ -356,10 +364,12 @@ TEST(BenchSample, AsksTheReferenceForTheSameWork) {
   std::string line;
   for (const std::string& argument : sample_peer_arguments(options, {})) line += " " + argument;
   EXPECT_THAT(line, HasSubstr(" --preset tiny --dtype fp32 --threads "));
-  EXPECT_THAT(line, HasSubstr(" --steps 16 --caption 0 --repeat 3 --batch 8 --only image --image 1024 --ids 32768"
-                              " --unguided --samplers maskgit min-p"));
+  EXPECT_THAT(line, HasSubstr(" --steps 16 --caption 0 --repeat 3 --batch 8 --unguided --only image --image 1024"
+                              " --ids 32768 --samplers maskgit min-p"));
   options.reference = "diffusers";
-  EXPECT_EQ(sample_peer_arguments(options, {}).back(), "8");
+  const std::vector<std::string> beside = sample_peer_arguments(options, {});
+  EXPECT_EQ(std::vector<std::string>(beside.end() - 5, beside.end()),
+            (std::vector<std::string>{"--side", "32", "--codes", "32768", "--pipeline-only"}));
 }
 
 TEST_F(BenchCommand, LoadsBesideTheReference) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "experiments/cli/guidance_facts.h"
+
 namespace palimpsest {
 namespace {
 
@@ -37,6 +39,18 @@ TEST(Facts, SingleValuesStandInTwoColumnsAndTablesBelow) {
 TEST(Facts, ATomlTableIsTheSameValues) {
   const auto table = toml::parse("kind = 'x'\n[training]\nsteps = 5\nrate = 0.5\nnames = ['a', 'b']\n");
   EXPECT_EQ(to_facts(table).dump(), R"({"kind":"x","training":{"names":["a","b"],"rate":0.5,"steps":5}})");
+}
+
+TEST(GuidanceText, NamesTheRolesWhereTheyDiffer) {
+  const CanvasSchema schema({{"caption", text_layout(2), false}, {"picture", grid_layout(1, 2), false}},
+                            Vocabulary({{"text", {3}}, {"image", {2}}}));
+  SamplerOptions sampler;
+  sampler.guidance = 2;
+  EXPECT_EQ(guidance_text(sampler, schema), "guidance 2");
+  sampler.roles["caption"].guidance = 3.5;
+  EXPECT_EQ(guidance_text(sampler, schema), "guidance 3.5 by caption, 2 by picture");
+  sampler.guiding.convention = GuidanceConvention::kZeroIsNone;
+  EXPECT_EQ(guidance_text(sampler, schema), "guidance 4.5 by caption, 3 by picture") << "as in u + w(c - u)";
 }
 
 }  // namespace

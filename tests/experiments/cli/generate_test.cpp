@@ -28,6 +28,7 @@ class Generate : public testing::Test {
     const CommandOutcome outcome = generate(scratch, arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr(message)) << arguments;
+    EXPECT_EQ(outcome.err.find("\npalimpsest: "), std::string::npos) << outcome.err;
     EXPECT_FALSE(fs::exists(scratch / "out")) << arguments;
   }
   ScratchFolder scratch;
@@ -40,7 +41,7 @@ TEST_F(Generate, MakesEveryWantedRoleAsFiles) {
   const auto report = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(report.at("files").size(), 6u);
   EXPECT_EQ(report.at("steps"), 3);  // of the checkpoint's recipe
-  EXPECT_EQ(report.at("guidance"), 1.5);
+  EXPECT_EQ(report.at("guidance"), nlohmann::json({{"caption", 1.5}}));
   for (const char* name : {"picture-000.png", "picture-002.png", "speech-001.wav", "trace.json", "picture-film.png"}) {
     EXPECT_TRUE(fs::exists(scratch / "out" / name)) << name;
   }
@@ -77,7 +78,20 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
       "sampler.guidance=2 sampler.steps=5 --steps 2 --want caption --given picture=apple.png --out out --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("steps"), 2);
-  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("guidance"), 2.0);
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("guidance"), nlohmann::json({{"picture", 2.0}}));
+}
+
+TEST_F(Generate, TellsTheGuidanceOfWhatIsGiven) {
+  const auto guidance = [this](const std::string& arguments) {
+    const CommandOutcome outcome =
+        generate(scratch, "sampler.roles.caption.guidance=2.5 --want speech --out out --json " + arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out).at("guidance");
+  };
+  EXPECT_EQ(guidance("--given caption=red"), nlohmann::json({{"caption", 2.5}}));
+  EXPECT_EQ(guidance("--given caption=red --given picture=apple.png"),
+            nlohmann::json({{"caption", 2.5}, {"picture", 1.5}}));
+  EXPECT_EQ(guidance("--given picture=apple.png --hole picture=0,0,0.5,1"), nlohmann::json::object());
 }
 
 TEST_F(Generate, ReachesThePoliciesByFlagsAndKeys) {
@@ -137,12 +151,16 @@ TEST_F(Generate, RefusesWrongInputByName) {
   expect_refused("--want picture --count 0 --out out", "--count: must be at least 1, got 0");
   expect_refused("--want picture --guidance 3 --out out", "--guidance: needs a role that is given whole");
   expect_refused("--want picture --top-p 1.5 --out out", "top_p: must be above 0");
+  expect_refused("--want picture --temperature -1 --out out", "temperature: must be 0 or more");
+  expect_refused("--want picture --remask quality --out out", "remask: quality needs a head that judges written ids");
   expect_refused("--want picture --unmask first-hitting --steps 9 --out out", "steps: must be at most one a position");
   expect_refused("--want picture --unmask threshold --remask remdm-cap --out out",
                  "remask: remdm-cap cannot be combined");
   expect_refused("--want picture --unmask confidense --out out", "did you mean 'confidence'");
   expect_refused("--want picture sampler.roles.picture.allow=[99] --out out",
                  "roles.picture.allow: must be ids from 0");
+  expect_refused("--want picture sampler.roles.picture.allow=[1] sampler.roles.picture.forbid=[1] --out out",
+                 "roles.picture: allow and forbid leave no legal id at position 0");
   expect_refused("--want picture,caption --joint sequential --steps 1 --out out", "steps: must leave role");
   expect_refused("--want picture sampler.stepz=3 --out out", "did you mean 'steps'");
   expect_refused("--want picture training.steps=3 --out out", "only sampler.KEY=VALUE");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "pipelines/sampling/options.h"
 #include "tests/support/catalogue.h"
 
@@ -30,6 +31,17 @@ TEST(SamplerCatalogue, NamesKeysOfTheRecipe) {
     EXPECT_TRUE(std::find(keys.begin(), keys.end(), key) != keys.end()) << entry.group;
     EXPECT_FALSE(entry.line.empty()) << entry.group;
   }
+}
+
+TEST(SamplerCatalogue, IsDocumentedWithItsPapers) {
+  expect_documented(sampler_catalogue(), read_file(std::string(PALIMPSEST_SOURCE_DIR) + "/docs/sampling.md"));
+  expect_sourced(sampler_catalogue(), "unmask");
+  expect_sourced(sampler_catalogue(), "remask", {"none"});
+  expect_sourced(sampler_catalogue(), "grid");
+  expect_sourced(sampler_catalogue(), "joint", {"together"});
+  expect_sourced(sampler_catalogue(), "guidance_schedule");
+  for (const char* group : {"guidance", "top_k", "top_p", "min_p", "repetition_penalty", "block"})
+    expect_sourced(sampler_catalogue(), group);
 }
 
 bool names(const CatalogueEntry& entry, const std::string& key) {

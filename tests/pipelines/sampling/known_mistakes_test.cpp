@@ -1,5 +1,5 @@
 // Edits, and the known mistakes of published loops: temperature that compounds, masks put back within the loop, a time
-// a token where a time a sample was meant.
+// a token where a time a sample was meant, guidance that mixes up prompts of unequal lengths.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -110,6 +110,26 @@ TEST(Sampler, TellsOneTimeASampleAndRoleNotOneAToken) {
     EXPECT_TRUE(t_L.narrow(0, 0, 5).eq(0).all().item<bool>()) << "given";
     EXPECT_TRUE(t_L.narrow(0, 5, 22).eq(1.0 - 0.25 * static_cast<double>(step)).all().item<bool>()) << step;
   }
+}
+
+// Prompts of one, three and five ids in a batch: both branches of guidance read each row's own, as they do alone.
+TEST(Sampler, GuidesPromptsOfUnequalLengthsAsItDoesAlone) {
+  const DiffusionModel model = tiny_model();
+  std::vector<Document> documents(3);
+  for (std::size_t row = 0; row < documents.size(); ++row) {
+    documents[row].roles["caption"] = {at::arange(1, 2 + 2 * static_cast<std::int64_t>(row), at::kLong), true, {}};
+  }
+  const TokenCanvas start = build_canvas(model.schema, documents);
+  SamplerOptions guided = steps_of(4);
+  guided.guidance = 4;
+  const auto keys = sample_keys(6, 0, 3);
+  const at::Tensor together_BL = Sampler(model, guided).run(start, keys).canvas.tokens_BL;
+  for (std::int64_t row = 0; row < 3; ++row) {
+    const auto own = std::span(keys).subspan(static_cast<std::size_t>(row), 1);
+    const at::Tensor alone_BL = Sampler(model, guided).run(start.slice_rows(row, 1), own).canvas.tokens_BL;
+    EXPECT_TRUE(at::equal(alone_BL[0], together_BL[row])) << row;
+  }
+  EXPECT_FALSE(at::equal(Sampler(model, steps_of(4)).run(start, keys).canvas.tokens_BL, together_BL));
 }
 
 }  // namespace

@@ -187,13 +187,20 @@ struct World {
   }
 };
 
-// Draws of the sampler follow the law.
-inline void expect_samples(const World& world, const SamplerOptions& options, const Law& law, std::int64_t draws) {
-  const Sampler sampler(world.model(2000), options);
-  const auto result = sampler.run(blank_canvas(world.schema, draws), sample_keys(1, 0, draws));
+// 200,000 draws of the sampler follow the law.
+inline void expect_samples(const World& world, const SamplerOptions& options, const Law& law) {
+  constexpr std::int64_t kRows = 4000, kBatches = 50;
+  const Sampler sampler(world.model(kRows), options);
+  const TokenCanvas blank = blank_canvas(world.schema, kRows);
   std::map<Filling, std::int64_t> counts;
-  for (std::int64_t row = 0; row < draws; ++row) ++counts[row_of(result.canvas.tokens_BL, row)];
-  expect_follows(law, counts, draws);
+  for (std::int64_t batch = 0; batch < kBatches; ++batch) {
+    const at::Tensor tokens_BL = sampler.run(blank, sample_keys(1, batch * kRows, kRows)).canvas.tokens_BL;
+    const std::int64_t* tokens = tokens_BL.const_data_ptr<std::int64_t>();
+    for (std::int64_t row = 0; row < kRows; ++row, tokens += blank.length()) {
+      ++counts[Filling(tokens, tokens + blank.length())];
+    }
+  }
+  expect_follows(law, counts, kRows * kBatches);
 }
 
 }  // namespace palimpsest::test
