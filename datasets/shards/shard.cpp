@@ -14,11 +14,16 @@ constexpr const char* kAttribute = "palimpsest";
 
 at::Tensor to_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 
-// Adding a row takes no operation of torch: a short row would cost less than their calls.
+// Adding a row takes no operation of torch, whose calls would cost more than a short row's ids do.
 std::span<const std::int64_t> ids_of(const at::Tensor& ids_L) {
   TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong && ids_L.is_contiguous(),
               "ShardBuilder: ids are int64 [L]");
   return {ids_L.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(ids_L.numel())};
+}
+
+// What is cut out of a batch keeps all of that in memory.
+at::Tensor on_its_own(const at::Tensor& ids_L) {
+  return ids_L.storage().nbytes() == ids_L.nbytes() ? ids_L : ids_L.clone();
 }
 
 // Are the places the same as far as both reach?
@@ -163,11 +168,9 @@ void ShardBuilder::add(const std::string& key, nlohmann::json meta, const std::m
   for (auto& [name, column] : columns_) {
     const auto found = codes.find(name);
     column.present.push_back(found != codes.end());
-    if (found != codes.end()) {
-      const auto ids = ids_of(found->second.ids_L);
-      column.values.insert(column.values.end(), ids.begin(), ids.end());
-    }
-    column.offsets.push_back(static_cast<std::int64_t>(column.values.size()));
+    const std::int64_t length = found == codes.end() ? 0 : found->second.ids_L.numel();
+    if (length > 0) column.values.push_back(on_its_own(found->second.ids_L));
+    column.offsets.push_back(column.offsets.back() + length);
   }
   keys_.push_back(key);
   meta_.push_back(std::move(meta));
@@ -176,10 +179,12 @@ void ShardBuilder::add(const std::string& key, nlohmann::json meta, const std::m
 Shard ShardBuilder::build() const {
   Shard shard{split_, source_, keys_, meta_, {}};
   for (const auto& [name, column] : columns_) {
+    const at::Tensor none = at::empty({0}, at::kLong);
     const at::Tensor present_N = at::empty({rows()}, at::kBool);
     std::copy(column.present.begin(), column.present.end(), present_N.mutable_data_ptr<bool>());
     const at::Tensor layout_LA = column.layout_LA.defined() ? column.layout_LA : at::empty({0, kAxes}, at::kInt);
-    shard.roles[name] = {column.tokens, to_tensor(column.values), to_tensor(column.offsets), present_N, layout_LA};
+    shard.roles[name] = {column.tokens, column.values.empty() ? none : at::cat(column.values),
+                         to_tensor(column.offsets), present_N, layout_LA};
   }
   return shard;
 }

@@ -62,7 +62,8 @@ class ShardBuilder {
  private:
   struct Column {
     RoleTokens tokens;
-    std::vector<std::int64_t> values, offsets{0};
+    std::vector<at::Tensor> values;
+    std::vector<std::int64_t> offsets{0};
     std::vector<bool> present;
     at::Tensor layout_LA;
   };
