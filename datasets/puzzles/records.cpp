@@ -292,7 +292,7 @@ Ruling check_record(const std::string& question, const std::string& answer) {
   }
   for (const auto& [name, value] : record->items()) {
     const bool known =
-        std::any_of(schema->begin(), schema->end(), [&](const Field& field) { return field.name == name; });
+        std::any_of(schema->begin(), schema->end(), [&name = name](const Field& field) { return field.name == name; });
     if (!known) return {"unknown", "field " + name};
   }
   return {};
