@@ -150,7 +150,8 @@ TEST(VideoSource, ClipsAndErrorsAreTheSameFromAProcessOfTheFilmsOwn) {
   for (std::size_t clip = 0; clip < here.size(); ++clip) {
     EXPECT_EQ(apart[clip].sample.key, here[clip].sample.key);
     EXPECT_EQ(apart[clip].error, here[clip].error);
-    if (here[clip].error.empty()) EXPECT_TRUE(same_media(apart[clip].sample, here[clip].sample)) << clip;
+    if (!here[clip].error.empty()) continue;
+    EXPECT_TRUE(same_media(apart[clip].sample, here[clip].sample)) << clip;
   }
 }
 
@@ -179,7 +180,8 @@ TEST(VideoSource, AFilmThatEndsItsDecoderFailsFromThereOnAndTheNextIsRead) {
   ASSERT_EQ(rows.size(), 6u);
   for (const LedgerRow& row : rows) {
     EXPECT_EQ(row.outcome, row.index % 3 == 0 ? Outcome::kKept : Outcome::kFailed) << row.key;
-    if (row.outcome == Outcome::kFailed) EXPECT_THAT(row.reason, HasSubstr("its decoder was ended by signal 9"));
+    if (row.outcome != Outcome::kFailed) continue;
+    EXPECT_THAT(row.reason, HasSubstr("its decoder was ended by signal 9"));
   }
 }
 
