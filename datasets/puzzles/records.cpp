@@ -261,6 +261,8 @@ std::optional<nlohmann::json> read_record(const std::string& answer, Ruling& rul
     ruling = {"object", repeated ? "a field twice" : "not an object"};
   } catch (const nlohmann::json::parse_error& error) {
     ruling = {"json", "byte " + std::to_string(error.byte)};
+  } catch (const nlohmann::json::out_of_range&) {
+    ruling = {"json", "a number beyond all bounds"};
   }
   return std::nullopt;
 }
