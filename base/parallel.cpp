@@ -6,7 +6,7 @@
 
 namespace palimpsest {
 
-#ifndef _OPENMP
+#if !defined(_OPENMP) && !defined(__clang__)  // clang: CMakeLists.txt
 #error "compile this source with OpenMP: without it ATen's loops are serial"
 #endif
 

@@ -48,7 +48,7 @@ Probe probe_split(const PrepareOptions& options, const std::string& split, const
   const auto decoders = apart_decoders(options, run);
   const auto source =
       open_source(options.data, split, prepared_roles(options),
-                  {0, run.part, [&work](ReadResult& result) { work.look(result); }, chosen_decoder(decoders)});
+                  {0, run.part, [&work](ReadResult& result) { work.look(result); }, chosen_decoding(decoders)});
   Probe probe;
   const auto begin = Clock::now();
   std::vector<ReadResult> batch;

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRawBatch = 32 << 20;     // bytes of files that end a batch early
 constexpr std::size_t kRawAhead = 96 << 20;     // and that end reading ahead
 constexpr std::size_t kShardBytes = 128 << 20;  // of memory for ids and meta that end a shard early
+constexpr std::size_t kBatchesAhead = 4;        // a worker: a slow one keeps the others busy meanwhile
 
 std::string digits(std::int64_t number, std::size_t width) {
   const std::string text = std::to_string(number);
@@ -53,11 +54,8 @@ void count_row(const LedgerRow& row, PrepareReport& report) {
   ++counts.rules[row.rule];
 }
 
-MediaDecoder chosen_decoder(const std::unique_ptr<ApartDecoders>& decoders) {
-  if (!decoders) return decode_media;
-  return [apart = decoders.get()](std::string_view bytes, std::string_view name, const MediaForm& form) {
-    return apart->decode(bytes, name, form);
-  };
+Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders) {
+  return decoders ? decoders->decoding() : Decoding{};
 }
 
 std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run) {
@@ -75,8 +73,17 @@ SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
       work_(shared.options, shared.tokenizers, shared.rules, &meter_),
       source_(open_source(shared.options.data, split_, prepared_roles(shared.options),
                           {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); },
-                           chosen_decoder(shared.decoders)})),
-      tasks_(shared.run.workers) {}
+                           chosen_decoding(shared.decoders)})),
+      tasks_(shared.run.workers),
+      number_(shared.manifest.splits[split_].shards.size()),
+      writer_(1) {}
+
+SplitPreparation::~SplitPreparation() {
+  try {
+    finish_writing();
+  } catch (const std::exception&) {  // another error is on its way, or the split's end has told it
+  }
+}
 
 void SplitPreparation::run() {
   check_failures();
@@ -84,7 +91,7 @@ void SplitPreparation::run() {
   const auto keys =
       static_cast<std::int64_t>(Split(options, shared_.options.data.group, shared_.run.part).keys().size());
   Progress progress("preparing " + split_, keys * (1 + options.variation.copies), "samples", index_);
-  const auto ahead = static_cast<std::size_t>(shared_.run.workers) + 2;
+  const std::size_t ahead = kBatchesAhead * static_cast<std::size_t>(shared_.run.workers);
   begin_shard();
   while (true) {
     while (!ended_ && tasks_.pending() < ahead && raw_bytes_ < kRawAhead) ended_ = !give_batch();
@@ -92,8 +99,8 @@ void SplitPreparation::run() {
     take_batch();
     progress.update(index_, stages());
   }
-  shared_.manifest.splits[split_].complete = true;
-  commit();
+  end_shard(/*last=*/true);
+  finish_writing();
   progress.finish(stages());
 }
 
@@ -152,7 +159,7 @@ void SplitPreparation::place(WorkedSample sample) {
   }
   if (row.outcome == Outcome::kKept) {
     shared_.rules.keep(row);
-    row.shard = shard_file();
+    row.shard = shard_name(split_, number_);
     row.row = builder_->rows();
     row.fitted = sample.meta.value("fitted", nlohmann::json());
     bytes_ += sample.bytes();
@@ -165,7 +172,7 @@ void SplitPreparation::place(WorkedSample sample) {
   if (shared_.options.prepare.quarantine && sample.raw) quarantine(sample);
   const bool full = static_cast<std::int64_t>(rows_.size()) == shared_.options.prepare.samples_per_shard;
   if (!full && bytes_ < kShardBytes) return;
-  commit();
+  end_shard(/*last=*/false);
   check_failures();
   begin_shard();
 }
@@ -176,33 +183,45 @@ void SplitPreparation::begin_shard() {
   bytes_ = 0;
 }
 
-std::string SplitPreparation::shard_file() const {
-  return shard_name(split_, shared_.manifest.splits.at(split_).shards.size());
+// One is written at a time: more that wait would only take memory.
+void SplitPreparation::end_shard(bool last) {
+  finish_writing();
+  const auto gathered = std::make_shared<Gathered>(Gathered{std::move(*builder_), std::move(rows_), last});
+  if (!gathered->rows.empty()) {
+    ++number_;
+    ++shared_.report[split_].shards;
+  }
+  writer_.give([this, gathered] { write(std::move(*gathered)); });
 }
 
 // Shard, then ledger, then the manifest that makes both count.
-void SplitPreparation::commit() {
-  SplitEntry& split = shared_.manifest.splits[split_];
-  const fs::path& directory = shared_.directory;
-  if (!rows_.empty()) {
+void SplitPreparation::write(Gathered gathered) {
+  Manifest& manifest = shared_.manifest;
+  SplitEntry& split = manifest.splits[split_];
+  split.complete = gathered.last;
+  if (!gathered.rows.empty()) {
     StageTimer timer(&meter_, Stage::kWrite);
-    timer.count(static_cast<std::size_t>(builder_->rows()));
-    const Shard shard = builder_->build();
-    const std::string file = shard_file();
+    timer.count(static_cast<std::size_t>(gathered.builder.rows()));
+    const Shard shard = gathered.builder.build();
+    const std::string file = shard_name(split_, split.shards.size());
     const FormattedShard formatted = format_shard(shard, shared_.options.prepare.format());
-    write_file_atomically(directory / file, formatted.bytes);
-    split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(rows_.size())));
-    shared_.manifest.ledger_bytes = extend_ledger(directory, shared_.manifest.ledger_bytes, format_rows(rows_));
-    ++shared_.report[split_].shards;
+    write_file_atomically(shared_.directory / file, formatted.bytes);
+    split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(gathered.rows.size())));
+    manifest.ledger_bytes = extend_ledger(shared_.directory, manifest.ledger_bytes, format_rows(gathered.rows));
   }
-  write_manifest(directory, shared_.manifest);
+  write_manifest(shared_.directory, manifest);
   failpoint("prepare.after_shard");
 }
 
-void SplitPreparation::check_failures() const {
+void SplitPreparation::finish_writing() {
+  while (writer_.pending() > 0) writer_.take();
+}
+
+void SplitPreparation::check_failures() {
   const PrepareCounts& counts = shared_.report[split_];
   const double most = shared_.options.prepare.max_failure_rate * static_cast<double>(counts.inputs());
   if (static_cast<double>(counts.failed) <= most) return;
+  finish_writing();
   throw InputError(shared_.directory.string(), "prepare.max_failure_rate",
                    std::to_string(counts.failed) + " of " + std::to_string(counts.inputs()) + " samples of '" + split_ +
                        "' could not be read; " + kLedgerName +

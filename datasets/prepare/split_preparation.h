@@ -25,29 +25,39 @@ struct Preparation {
 };
 
 // How the recipe wants media decoded: by `decoders` where there are some.
-MediaDecoder chosen_decoder(const std::unique_ptr<ApartDecoders>& decoders);
+Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders);
 std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run);
 
-// One thread (the caller's) cuts the source apart, judges what comes back in the source's order and writes shards; the
-// workers do all between, a few batches ahead.
+// One thread (the caller's) cuts the source apart and judges what comes back in the source's order; the workers do all
+// between, a few batches ahead; one more thread writes a shard while the next is gathered.
 class SplitPreparation {
  public:
   SplitPreparation(Preparation& shared, std::string split);
+  ~SplitPreparation();  // a shard that is being written becomes whole
+  SplitPreparation(const SplitPreparation&) = delete;
+  SplitPreparation& operator=(const SplitPreparation&) = delete;
 
   // To the split's end. InputError when more samples failed than the recipe allows; what is done stays.
   void run();
 
  private:
   using Batch = std::vector<WorkedSample>;
+  // What becomes a shard, where it has rows, and their part of the ledger.
+  struct Gathered {
+    ShardBuilder builder;
+    std::vector<LedgerRow> rows;
+    bool last;  // of the split
+  };
 
   bool give_batch();
   void take_batch();
   void place(WorkedSample sample);
   void begin_shard();
-  void commit();
-  void check_failures() const;
+  void end_shard(bool last);
+  void write(Gathered gathered);
+  void finish_writing();  // throws what writing threw
+  void check_failures();
   std::string stages() const;  // for people
-  std::string shard_file() const;
   void quarantine(const WorkedSample& sample) const;
 
   Preparation& shared_;
@@ -61,9 +71,11 @@ class SplitPreparation {
   SampleWork work_;
   std::unique_ptr<Source> source_;
   OrderedTasks<Batch> tasks_;  // ends before the source does
+  std::size_t number_;         // of the shard that is gathered
   std::optional<ShardBuilder> builder_;
   std::vector<LedgerRow> rows_;
-  std::size_t bytes_ = 0;  // of memory that the builder's rows take
+  std::size_t bytes_ = 0;      // of memory that the builder's rows take
+  OrderedTasks<void> writer_;  // has the manifest while a shard is under way
 };
 
 inline constexpr const char* kQuarantineName = "quarantine";  // SPLIT-INDEX.EXTENSION of samples that cannot be read

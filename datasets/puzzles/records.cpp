@@ -261,6 +261,8 @@ std::optional<nlohmann::json> read_record(const std::string& answer, Ruling& rul
     ruling = {"object", repeated ? "a field twice" : "not an object"};
   } catch (const nlohmann::json::parse_error& error) {
     ruling = {"json", "byte " + std::to_string(error.byte)};
+  } catch (const nlohmann::json::out_of_range&) {
+    ruling = {"json", "a number beyond all bounds"};
   }
   return std::nullopt;
 }
@@ -292,7 +294,7 @@ Ruling check_record(const std::string& question, const std::string& answer) {
   }
   for (const auto& [name, value] : record->items()) {
     const bool known =
-        std::any_of(schema->begin(), schema->end(), [&](const Field& field) { return field.name == name; });
+        std::any_of(schema->begin(), schema->end(), [&name = name](const Field& field) { return field.name == name; });
     if (!known) return {"unknown", "field " + name};
   }
   return {};

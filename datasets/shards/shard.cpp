@@ -1,6 +1,7 @@
 #include "datasets/shards/shard.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/files.h"
 #include "datasets/shards/shard_index.h"
@@ -12,6 +13,26 @@ namespace {
 constexpr const char* kAttribute = "palimpsest";
 
 at::Tensor to_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
+
+// Adding a row takes no operation of torch, whose calls would cost more than a short row's ids do.
+std::span<const std::int64_t> ids_of(const at::Tensor& ids_L) {
+  TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong && ids_L.is_contiguous(),
+              "ShardBuilder: ids are int64 [L]");
+  return {ids_L.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(ids_L.numel())};
+}
+
+// What is cut out of a batch keeps all of that in memory.
+at::Tensor on_its_own(const at::Tensor& ids_L) {
+  return ids_L.storage().nbytes() == ids_L.nbytes() ? ids_L : ids_L.clone();
+}
+
+// Are the places the same as far as both reach?
+bool begin_alike(const at::Tensor& one_LA, const at::Tensor& other_LA) {
+  const at::Tensor one = one_LA.contiguous(), other = other_LA.contiguous();
+  const std::int64_t shared = std::min(one.numel(), other.numel());
+  const std::int32_t* places = one.const_data_ptr<std::int32_t>();
+  return std::equal(places, places + shared, other.const_data_ptr<std::int32_t>());
+}
 
 std::string group_path(std::size_t number) {
   const std::string digits = std::to_string(number);
@@ -132,26 +153,23 @@ ShardBuilder::ShardBuilder(std::string split, std::string source, std::map<std::
 void ShardBuilder::add(const std::string& key, nlohmann::json meta, const std::map<std::string, Codes>& codes) {
   for (const auto& [name, item] : codes) {
     TORCH_CHECK(columns_.contains(name), "ShardBuilder: no role ", name);
-    const at::Tensor& ids_L = item.ids_L;
-    TORCH_CHECK(ids_L.numel() == item.layout.length(), "ShardBuilder: role ", name, " of ", key,
+    const auto ids = ids_of(item.ids_L);
+    TORCH_CHECK(item.ids_L.numel() == item.layout.length(), "ShardBuilder: role ", name, " of ", key,
                 " has other places than ids");
-    const CodeSpace& space = columns_[name].tokens.space;
-    TORCH_CHECK(ids_L.dim() == 1 && ids_L.scalar_type() == at::kLong, "ShardBuilder: ids are int64 [L]");
-    TORCH_CHECK(ids_L.numel() == 0 ||
-                    (ids_L.min().item<std::int64_t>() >= 0 && ids_L.max().item<std::int64_t>() < space.size()),
-                "ShardBuilder: role ", name, " of ", key, " has an id outside its code space of ", space.size());
+    const std::int64_t space = columns_[name].tokens.space.size();
+    TORCH_CHECK(std::all_of(ids.begin(), ids.end(), [space](std::int64_t id) { return id >= 0 && id < space; }),
+                "ShardBuilder: role ", name, " of ", key, " has an id outside its code space of ", space);
     at::Tensor& longest_LA = columns_[name].layout_LA;
     const at::Tensor& layout_LA = item.layout.coordinates_LA;
-    const std::int64_t shared = longest_LA.defined() ? std::min(longest_LA.size(0), layout_LA.size(0)) : 0;
-    TORCH_CHECK(shared == 0 || longest_LA.slice(0, 0, shared).equal(layout_LA.slice(0, 0, shared)),
-                "ShardBuilder: role ", name, " of ", key, " is laid out in another way than the rows before it");
+    TORCH_CHECK(!longest_LA.defined() || begin_alike(longest_LA, layout_LA), "ShardBuilder: role ", name, " of ", key,
+                " is laid out in another way than the rows before it");
     if (!longest_LA.defined() || layout_LA.size(0) > longest_LA.size(0)) longest_LA = layout_LA;
   }
   for (auto& [name, column] : columns_) {
     const auto found = codes.find(name);
     column.present.push_back(found != codes.end());
     const std::int64_t length = found == codes.end() ? 0 : found->second.ids_L.numel();
-    if (length > 0) column.values.push_back(found->second.ids_L.clone());
+    if (length > 0) column.values.push_back(on_its_own(found->second.ids_L));
     column.offsets.push_back(column.offsets.back() + length);
   }
   keys_.push_back(key);

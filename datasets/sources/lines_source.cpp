@@ -1,8 +1,5 @@
 #include "datasets/sources/lines_source.h"
 
-#include <iomanip>
-#include <sstream>
-
 #include "base/errors.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/packed_file.h"
@@ -27,10 +24,10 @@ bool is_json_lines(const fs::path& path) {
   return ending == ".jsonl" || ending == ".ndjson";
 }
 
-std::string key_of_line(const fs::path& path, std::int64_t number) {
-  std::ostringstream key;
-  key << unpacked_name(path).stem().string() << ':' << std::setw(6) << std::setfill('0') << number;
-  return key.str();
+// "FILE:000017".
+std::string key_of_line(const std::string& file, std::int64_t number) {
+  const std::string digits = std::to_string(number);
+  return file + ":" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
 }
 
 class LinesReader : public MemberReader {
@@ -43,7 +40,7 @@ class LinesReader : public MemberReader {
   std::optional<Members> next() override {
     while (file_) {
       while (auto unit = next_unit()) {
-        const std::string key = key_of_line(file_->path(), unit->first_line);
+        const std::string key = key_of_line(name_, unit->first_line);
         if (!unit->text.empty() && request_.wants_key(key)) return members_of(key, *unit);
       }
       open_next();
@@ -61,7 +58,11 @@ class LinesReader : public MemberReader {
   void open_next() {
     file_.reset();
     number_ = 0;
-    if (next_file_ < files_.size()) file_ = std::make_unique<PackedFile>(files_[next_file_++]);
+    if (next_file_ == files_.size()) return;
+    const fs::path& path = files_[next_file_++];
+    file_ = std::make_unique<PackedFile>(path);
+    name_ = unpacked_name(path).stem().string();
+    member_ = is_json_lines(path) ? "json" : "txt";
   }
 
   bool ends_unit(const std::string& line) const {
@@ -85,7 +86,7 @@ class LinesReader : public MemberReader {
 
   Members members_of(const std::string& key, Unit& unit) const {
     if (unit.too_long) return {.key = key, .error = "has more than 1 MB"};
-    return {.key = key, .bytes = {{is_json_lines(file_->path()) ? "json" : "txt", std::move(unit.text)}}};
+    return {.key = key, .bytes = {{member_, std::move(unit.text)}}};
   }
 
   std::vector<fs::path> files_;
@@ -93,6 +94,7 @@ class LinesReader : public MemberReader {
   MemberRequest request_;
   std::size_t next_file_ = 0;
   std::unique_ptr<PackedFile> file_;  // null after the last
+  std::string name_, member_;         // without its endings; what a line of it is called
   PackedFile::Line line_;
   std::int64_t number_ = 0;
 };

@@ -133,7 +133,7 @@ class MemberSource : public Source {
         accepts_group_(request.accepts_group) {
     rules_->roles = request.roles;
     rules_->limits = request.limits;
-    rules_->decode = request.decode;
+    rules_->decode = request.decoding.media;
   }
 
   std::optional<ReadResult> next() override {

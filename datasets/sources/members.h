@@ -30,7 +30,7 @@ struct MemberRequest {
   std::function<bool(const std::string& key)> accepts;  // asked once a sample, in order; empty: all
   std::string split{};                                  // for sources that are drawn and have no files
   LimitOptions limits{};
-  MediaDecoder decode = decode_media;
+  Decoding decoding{};
   std::string group_field{};  // when not empty, `accepts_group` is asked in the place of `accepts`
   std::function<bool(const std::string& key, const std::string& group)> accepts_group{};
 

@@ -81,7 +81,7 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
     return cursor->wants(key, group);
   };
   request.limits = data.limits;
-  request.decode = reading.decode;
+  request.decoding = reading.decoding;
   auto source = split_source(form_of(data).open(data, std::move(request)), cursor);
   if (reading.look) source = std::make_unique<LookedAt>(std::move(source), reading.look);
   if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation);

@@ -14,7 +14,7 @@ struct Reading {
   Part part = {};
   std::function<void(ReadResult&)> look =
       {};  // at media as their files have them, before pictures are fitted or varied
-  MediaDecoder decode = decode_media;
+  Decoding decoding = {};
 };
 
 // The samples of a split with the named roles (all when empty). InputError: unknown split or role (nearest suggested),

@@ -1,4 +1,3 @@
-// Shapes: N samples of a sound.
 #include "datasets/sources/video_source.h"
 
 #include "base/errors.h"
@@ -6,9 +5,6 @@
 #include "datasets/sources/several_texts.h"
 #include "datasets/sources/source_files.h"
 #include "datasets/sources/tar_source.h"
-#include "modalities/media/audio.h"
-#include "modalities/media/clips.h"
-#include "modalities/media/streams.h"
 
 namespace palimpsest {
 
@@ -27,99 +23,70 @@ std::int64_t wanted_rate(const std::map<std::string, RoleOptions>& roles) {
 class ClipsReader : public MemberReader {
  public:
   ClipsReader(std::unique_ptr<MemberReader> films, VideoOptions options, const MemberRequest& request)
-      : films_(std::move(films)), options_(std::move(options)), sample_rate_(wanted_rate(request.roles)) {
-    form_ = {options_.clip_seconds, options_.frames, request.limits.film()};
+      : films_(std::move(films)), options_(std::move(options)), open_(request.decoding.film) {
+    form_ = {{options_.clip_seconds, options_.frames, request.limits.film()}, wanted_rate(request.roles)};
   }
 
   std::optional<Members> next() override {
     while (clip_ == count_) {
       auto film = films_->next();
       if (!film) return std::nullopt;
-      film_ = std::move(*film);
+      members_ = std::move(*film);
       try {
-        if (film_.error.empty()) open_film();
+        if (members_.error.empty()) open();
       } catch (const InputError& error) {
-        film_.error = error.what();
+        members_.error = error.what();
       }
-      if (!film_.error.empty()) {
+      if (!members_.error.empty()) {
         clip_ = count_ = 0;
-        return Members{.key = film_.key, .error = film_.error};
+        return Members{.key = members_.key, .error = members_.error};
       }
     }
     return next_clip();
   }
 
  private:
-  void open_film() {
+  void open() {
     std::string ending;
     for (const std::string& candidate : options_.files) {
-      if (!film_.bytes.contains(candidate)) continue;
-      if (!ending.empty()) throw InputError(film_.key, "", "has both ." + ending + " and ." + candidate);
+      if (!members_.bytes.contains(candidate)) continue;
+      if (!ending.empty()) throw InputError(members_.key, "", "has both ." + ending + " and ." + candidate);
       ending = candidate;
     }
-    if (ending.empty()) throw InputError(film_.key, "", "has no film");
-    clips_.reset();
-    sound_.reset();
-    bytes_ = std::move(film_.bytes.at(ending));
-    film_.bytes.erase(ending);
-    const std::string name = film_.key + "." + ending;
-    clips_ = std::make_unique<ClipReader>(bytes_, name, form_);
-    if (sample_rate_ > 0) open_sound(name);
+    if (ending.empty()) throw InputError(members_.key, "", "has no film");
+    film_.reset();
+    film_ = open_(std::move(members_.bytes.extract(ending).mapped()), members_.key + "." + ending, form_);
     clip_ = 0;
-    count_ = clips_->count();
-    if (count_ == 0) throw InputError(name, "", "is shorter than a clip");
-  }
-
-  // A film may be silent; whether its clips may lack the sound is for the role to say.
-  void open_sound(const std::string& name) {
-    const auto streams = read_streams(bytes_, name);
-    if (std::none_of(streams.begin(), streams.end(), [](const StreamForm& stream) { return stream.kind == "audio"; }))
-      return;
-    AudioLimits limits;
-    limits.max_seconds = form_.limits.max_seconds;
-    sound_ = std::make_unique<SoundReader>(bytes_, name, sample_rate_, limits);
+    count_ = film_->count();
   }
 
   Members next_clip() {
-    Members members = film_;  // side-files and fields
-    members.key = wording_key(film_.key, static_cast<std::size_t>(clip_), static_cast<std::size_t>(count_));
-    const std::int64_t clip = clip_++;
-    members.fields["start"] = static_cast<double>(clip) * options_.clip_seconds;
+    Members members = members_;  // side-files and fields
+    members.key = wording_key(members_.key, static_cast<std::size_t>(clip_), static_cast<std::size_t>(count_));
+    members.fields["start"] = static_cast<double>(clip_++) * options_.clip_seconds;
     if (!members.error.empty()) return members;  // damaged before
     try {
-      add_frames(members, clips_->next());
-      if (sound_) add_sound(members, clip);
+      add_clip(members, film_->next());
     } catch (const InputError& error) {
-      film_.error = members.error = error.what();
+      members_.error = members.error = error.what();
     }
     return members;
   }
 
-  void add_frames(Members& members, std::vector<Image> frames) const {
-    for (std::size_t frame = 0; frame < frames.size(); ++frame) {
-      const std::string name = frames.size() == 1 ? "frame" : "frame-" + std::to_string(frame + 1);
-      members.media.emplace(name, std::move(frames[frame]));
+  static void add_clip(Members& members, FilmClip clip) {
+    for (std::size_t frame = 0; frame < clip.frames.size(); ++frame) {
+      const std::string name = clip.frames.size() == 1 ? "frame" : "frame-" + std::to_string(frame + 1);
+      members.media.emplace(name, std::move(clip.frames[frame]));
     }
-  }
-
-  // Clips come in order, and so do the parts of the sound.
-  void add_sound(Members& members, std::int64_t clip) const {
-    const auto place = [this](std::int64_t of) {
-      const double seconds = static_cast<double>(of) * options_.clip_seconds;
-      return static_cast<std::int64_t>(seconds * static_cast<double>(sample_rate_) + 0.5);
-    };
-    const at::Tensor samples_N = sound_->read(place(clip + 1) - place(clip));
-    if (samples_N.numel() > 0) members.media.emplace(kSound, Audio{samples_N, sample_rate_});
+    if (clip.sound) members.media.emplace(kSound, std::move(*clip.sound));
   }
 
   std::unique_ptr<MemberReader> films_;
   VideoOptions options_;
-  std::int64_t sample_rate_;
-  ClipForm form_;
-  Members film_;       // without the film itself; its error stands for all clips from there on
-  std::string bytes_;  // of the film
-  std::unique_ptr<ClipReader> clips_;
-  std::unique_ptr<SoundReader> sound_;  // null for a silent one
+  FilmOpener open_;
+  FilmForm form_;
+  Members members_;  // without the film itself; their error stands for all clips from there on
+  std::unique_ptr<FilmClips> film_;
   std::int64_t clip_ = 0, count_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // A request is a length, a header of JSON and the file's bytes; an answer is kLarge (which waits for a word to go on)
-// any number of times, then kError with a text, or kMedia with its kind and content. Numbers are the machine's own:
-// both sides are one program.
+// any number of times, then kError with a text, or kMedia and what was asked for: a text, picture or sound; the number
+// of a film's clips; the next clip of the film that was asked for last. Numbers are the machine's own: both sides are
+// one program.
 //
 // Shapes: H rows, W columns, C channels (3), N samples.
 #include "modalities/media/apart.h"
@@ -20,6 +21,7 @@ namespace palimpsest {
 namespace {
 
 constexpr char kLarge = 'l', kError = 'e', kMedia = 'm', kGoOn = 'g';
+constexpr const char *kWantsMedia = "media", *kWantsFilm = "film", *kWantsClip = "clip";
 
 template <class Number>
 std::string bytes_of_number(Number number) {
@@ -36,16 +38,10 @@ Number number_of_bytes(const std::string& bytes) {
 nlohmann::json header_of(std::string_view bytes, std::string_view name, const MediaForm& form) {
   const ImageLimits& image = form.limits.image;
   const AudioLimits& audio = form.limits.audio;
-  return {{"bytes", bytes.size()},
-          {"name", name},
-          {"kind", form.kind},
-          {"sample_rate", form.sample_rate},
-          {"max_pixels", image.max_pixels},
-          {"max_side", image.max_side},
-          {"large", image.large_pixels},
-          {"max_seconds", audio.max_seconds},
-          {"min_rate", audio.min_rate},
-          {"max_rate", audio.max_rate}};
+  return {{"wants", kWantsMedia},       {"bytes", bytes.size()},           {"name", name},
+          {"kind", form.kind},          {"sample_rate", form.sample_rate}, {"max_pixels", image.max_pixels},
+          {"max_side", image.max_side}, {"large", image.large_pixels},     {"max_seconds", audio.max_seconds},
+          {"min_rate", audio.min_rate}, {"max_rate", audio.max_rate}};
 }
 
 MediaForm form_of_header(const nlohmann::json& header) {
@@ -61,6 +57,27 @@ MediaForm form_of_header(const nlohmann::json& header) {
   return form;
 }
 
+nlohmann::json header_of(std::string_view bytes, std::string_view name, const FilmForm& form) {
+  return {{"wants", kWantsFilm},
+          {"bytes", bytes.size()},
+          {"name", name},
+          {"seconds", form.clips.seconds},
+          {"frames", form.clips.frames},
+          {"max_seconds", form.clips.limits.max_seconds},
+          {"max_pixels", form.clips.limits.max_pixels},
+          {"sample_rate", form.sample_rate}};
+}
+
+FilmForm film_form_of_header(const nlohmann::json& header) {
+  FilmForm form;
+  form.clips.seconds = header.at("seconds");
+  form.clips.frames = header.at("frames");
+  form.clips.limits.max_seconds = header.at("max_seconds");
+  form.clips.limits.max_pixels = header.at("max_pixels");
+  form.sample_rate = header.at("sample_rate");
+  return form;
+}
+
 // ---- the process that decodes ----------------------------------------------------------------------------------
 
 // Exactly so many bytes of stdin; false at its end.
@@ -70,10 +87,11 @@ bool get(std::string& bytes, std::size_t count) {
 }
 
 void put(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stdout); }
+void put_count(std::size_t count) { put(bytes_of_number(static_cast<std::int64_t>(count))); }
 
 struct Putter {
   void operator()(const Text& text) const {
-    put(bytes_of_number<std::int64_t>(static_cast<std::int64_t>(text.utf8.size())));
+    put_count(text.utf8.size());
     put(text.utf8);
   }
   void operator()(const Image& image) const {
@@ -90,7 +108,7 @@ struct Putter {
 
 void put_error(std::string_view text) {
   put({&kError, 1});
-  put(bytes_of_number<std::int64_t>(static_cast<std::int64_t>(text.size())));
+  put_count(text.size());
   put(text);
 }
 
@@ -101,15 +119,34 @@ void ask_for_large() {
   get(answer, 1);
 }
 
-void answer(const nlohmann::json& header, const std::string& bytes) {
-  const std::string name = header.at("name");
+void answer_media(const nlohmann::json& header, std::string_view bytes) {
   MediaForm form = form_of_header(header);
   form.limits.image.before_large = ask_for_large;
+  const Media media = decode_media(bytes, header.at("name").get<std::string>(), form).media;
+  put({&kMedia, 1});
+  std::visit(Putter{}, media);
+}
+
+void answer_clip(FilmClips& film) {
+  const FilmClip clip = film.next();
+  put({&kMedia, 1});
+  put_count(clip.frames.size());
+  for (const Image& frame : clip.frames) Putter{}(frame);
+  put_count(clip.sound ? 1 : 0);
+  if (clip.sound) Putter{}(*clip.sound);
+}
+
+// `film` is the one that was asked for last.
+void answer(const nlohmann::json& header, std::string bytes, std::unique_ptr<FilmClips>& film) {
+  const std::string name = header.at("name"), wants = header.at("wants");
   failpoint("decode.apart");
   try {
-    const Media media = decode_media(bytes, name, form).media;
+    if (wants == kWantsClip && film) return answer_clip(*film);
+    film.reset();
+    if (wants == kWantsMedia) return answer_media(header, bytes);
+    film = open_film(std::move(bytes), name, film_form_of_header(header));
     put({&kMedia, 1});
-    std::visit(Putter{}, media);
+    put_count(static_cast<std::size_t>(film->count()));
   } catch (const InputError& error) {
     put_error(error.what());
   } catch (const std::exception& error) {  // out of the memory that it may take, say
@@ -127,11 +164,12 @@ std::string how_it_ended(int status) {
 int serve_decoding(const std::vector<std::string>& arguments) {
   if (arguments.size() != 1) return 2;
   bound_own_memory(std::stoul(arguments[0]));
+  std::unique_ptr<FilmClips> film;
   for (std::string length, header, bytes; get(length, sizeof(std::uint32_t));) {
     if (!get(header, number_of_bytes<std::uint32_t>(length))) return 1;
     const auto request = nlohmann::json::parse(header);
     if (!get(bytes, request.at("bytes").get<std::size_t>())) return 1;
-    answer(request, bytes);
+    answer(request, std::move(bytes), film);
     if (std::fflush(stdout) != 0) return 1;
   }
   return 0;
@@ -146,22 +184,37 @@ class ApartDecoders::Process {
 
   // InputError when the file is refused; IoError when the process is at its end.
   FormedMedia decode(std::string_view bytes, std::string_view name, const MediaForm& form) {
-    const std::string header =
-        header_of(bytes, name, form).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    ask(header_of(bytes, name, form), bytes, form.limits.image.before_large);
+    return {read_media(form), ""};
+  }
+
+  // The number of its clips; then one after the other.
+  std::int64_t open_film(std::string_view bytes, std::string_view name, const FilmForm& form) {
+    ask(header_of(bytes, name, form), bytes);
+    return read_count();
+  }
+  FilmClip next_clip(std::string_view name, const FilmForm& form) {
+    ask({{"wants", kWantsClip}, {"bytes", 0}, {"name", name}}, "");
+    FilmClip clip;
+    for (std::int64_t frames = read_count(); frames > 0; --frames) clip.frames.push_back(read_image());
+    if (read_count() > 0) clip.sound = read_audio(form.sample_rate);
+    return clip;
+  }
+
+ private:
+  // Until the answer's kMedia.
+  void ask(const nlohmann::json& request, std::string_view bytes, const std::function<void()>& before_large = {}) {
+    const std::string header = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     dialogue_.write(bytes_of_number(static_cast<std::uint32_t>(header.size())) + header);
     dialogue_.write(bytes);
     char word = read(1).front();
     for (; word == kLarge; word = read(1).front()) {
-      if (form.limits.image.before_large) form.limits.image.before_large();
+      if (before_large) before_large();
       dialogue_.write({&kGoOn, 1});
     }
     if (word == kError) throw InputError(read(static_cast<std::size_t>(read_count())), "", "");
-    return {read_media(form), ""};
   }
 
-  int finish() { return dialogue_.finish(); }
-
- private:
   std::string read(std::size_t count) {
     std::string bytes = dialogue_.read(count);
     if (bytes.size() < count) throw IoError("", "", "its decoder was ended " + how_it_ended(dialogue_.finish()));
@@ -183,19 +236,67 @@ class ApartDecoders::Process {
 
   Media read_media(const MediaForm& form) {
     if (form.kind == "text") return Text{read(static_cast<std::size_t>(read_count()))};
-    if (form.kind == "audio") return Audio{read_tensor({read_count()}, at::kFloat), form.sample_rate};
+    if (form.kind == "audio") return read_audio(form.sample_rate);
+    return read_image();
+  }
+  Audio read_audio(std::int64_t sample_rate) { return {read_tensor({read_count()}, at::kFloat), sample_rate}; }
+  Image read_image() {
     const std::int64_t rows = read_count(), columns = read_count();
-    return Image{read_tensor({rows, columns, 3}, at::kByte)};
+    return {read_tensor({rows, columns, 3}, at::kByte)};
   }
 
   ProgramDialogue dialogue_;
+};
+
+// A process that is kept for the next file in the end, unless it is at its own.
+class ApartDecoders::Lease {
+ public:
+  explicit Lease(ApartDecoders& decoders) : decoders_(decoders), process_(decoders.take()) {}
+  ~Lease() { decoders_.keep(std::move(process_)); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  // What the question makes of the process; InputError naming `name` where that ends.
+  template <class Question>
+  auto ask(std::string_view name, const Question& question) {
+    if (!process_) throw InputError(name, "", "its decoder was ended before");
+    try {
+      return question(*process_);
+    } catch (const IoError& error) {  // gone, or about to be
+      process_.reset();
+      throw InputError(name, "", error.what());
+    }
+  }
+
+ private:
+  ApartDecoders& decoders_;
+  ProcessPointer process_;
+};
+
+class ApartDecoders::ApartFilm : public FilmClips {
+ public:
+  ApartFilm(ApartDecoders& decoders, std::string_view bytes, std::string name, const FilmForm& form)
+      : lease_(decoders), name_(std::move(name)), form_(form) {
+    count_ = lease_.ask(name_, [&](Process& process) { return process.open_film(bytes, name_, form_); });
+  }
+
+  std::int64_t count() const override { return count_; }
+  FilmClip next() override {
+    return lease_.ask(name_, [this](Process& process) { return process.next_clip(name_, form_); });
+  }
+
+ private:
+  Lease lease_;
+  std::string name_;
+  FilmForm form_;
+  std::int64_t count_ = 0;
 };
 
 ApartDecoders::ApartDecoders(ApartOptions options) : options_(std::move(options)) {}
 
 ApartDecoders::~ApartDecoders() = default;
 
-std::unique_ptr<ApartDecoders::Process> ApartDecoders::take() {
+ApartDecoders::ProcessPointer ApartDecoders::take() {
   const std::lock_guard lock(mutex_);
   if (free_.empty()) return std::make_unique<Process>(options_);
   auto process = std::move(free_.back());
@@ -203,22 +304,28 @@ std::unique_ptr<ApartDecoders::Process> ApartDecoders::take() {
   return process;
 }
 
+void ApartDecoders::keep(ProcessPointer process) {
+  if (!process) return;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(process));
+}
+
 FormedMedia ApartDecoders::decode(std::string_view bytes, std::string_view name, const MediaForm& form) {
-  auto process = take();
-  const auto give_back = [&] {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(process));
-  };
-  try {
-    FormedMedia media = process->decode(bytes, name, form);
-    give_back();
-    return media;
-  } catch (const InputError&) {
-    give_back();
-    throw;
-  } catch (const IoError& error) {  // gone, or about to be
-    throw InputError(name, "", error.what());
-  }
+  return Lease(*this).ask(name, [&](Process& process) { return process.decode(bytes, name, form); });
+}
+
+std::unique_ptr<FilmClips> ApartDecoders::open_film(std::string_view bytes, const std::string& name,
+                                                    const FilmForm& form) {
+  return std::make_unique<ApartFilm>(*this, bytes, name, form);
+}
+
+Decoding ApartDecoders::decoding() {
+  return {[this](std::string_view bytes, std::string_view name, const MediaForm& form) {
+            return decode(bytes, name, form);
+          },
+          [this](const std::string& bytes, const std::string& name, const FilmForm& form) {
+            return open_film(bytes, name, form);
+          }};
 }
 
 }  // namespace palimpsest

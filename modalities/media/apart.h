@@ -8,12 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "modalities/media/film_clips.h"
 #include "modalities/media/form.h"
 
 namespace palimpsest {
 
 // How bytes become media: decode_media, or a process's.
 using MediaDecoder = std::function<FormedMedia(std::string_view bytes, std::string_view name, const MediaForm& form)>;
+
+struct Decoding {
+  MediaDecoder media = decode_media;
+  FilmOpener film = open_film;
+};
 
 inline constexpr const char* kDecodeApart = "--decode-apart";  // the first argument of a program that serves
 
@@ -35,13 +41,24 @@ class ApartDecoders {
   // or by this one because it stalls, is an InputError naming `name`; the next file gets another.
   FormedMedia decode(std::string_view bytes, std::string_view name, const MediaForm& form);
 
+  // As open_film, by a process of the film's own as long as it lives; it must not outlive this.
+  std::unique_ptr<FilmClips> open_film(std::string_view bytes, const std::string& name, const FilmForm& form);
+
+  // By these processes, which must outlive it.
+  Decoding decoding();
+
  private:
   class Process;
-  std::unique_ptr<Process> take();
+  class Lease;
+  class ApartFilm;
+  using ProcessPointer = std::unique_ptr<Process>;
+
+  ProcessPointer take();
+  void keep(ProcessPointer process);
 
   ApartOptions options_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Process>> free_;
+  std::vector<ProcessPointer> free_;
 };
 
 }  // namespace palimpsest

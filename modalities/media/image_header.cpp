@@ -1,6 +1,7 @@
 #include "modalities/media/image_header.h"
 
 #include <array>
+#include <limits>
 
 #include "modalities/media/byte_reader.h"
 
@@ -66,6 +67,13 @@ std::uint32_t crc32(std::string_view bytes) {
 
 void skip_sub_blocks(ByteReader& reader) {
   while (const std::uint32_t size = reader.little(1)) reader.skip(size);
+}
+
+// Where rows that begin there end, or the largest number where none could say it.
+std::int64_t end_of_rows(std::int64_t begin, std::int64_t rows, std::int64_t row_bytes) {
+  std::int64_t end = 0;
+  const bool beyond = __builtin_mul_overflow(rows, row_bytes, &end) || __builtin_add_overflow(end, begin, &end);
+  return beyond ? std::numeric_limits<std::int64_t>::max() : end;
 }
 
 // A number in a PNM header, after white space and comments.
@@ -174,7 +182,7 @@ ImageHeader read_bmp_header(std::string_view bytes, std::string_view name) {
   const std::uint32_t compression = header_size == kCoreHeader ? kUncompressed : reader.little(4);
   if (compression == kUncompressed || compression == kBitFields) {
     const std::int64_t row_bytes = (header.columns * bits + 31) / 32 * 4;
-    header.pixels_end = pixels_begin + header.rows * row_bytes;
+    header.pixels_end = end_of_rows(pixels_begin, header.rows, row_bytes);
   }
   return header;
 }
@@ -189,7 +197,7 @@ ImageHeader read_pnm_header(std::string_view bytes, std::string_view name) {
   std::int64_t row_bytes = kind == '4' ? (header.columns + 7) / 8 : 0;
   if (kind == '5' || kind == '6')
     row_bytes = header.columns * (kind == '6' ? 3 : 1) * (pnm_number(reader, name) > 255 ? 2 : 1);
-  header.pixels_end = static_cast<std::int64_t>(reader.position()) + header.rows * row_bytes;
+  header.pixels_end = end_of_rows(static_cast<std::int64_t>(reader.position()), header.rows, row_bytes);
   return header;
 }
 

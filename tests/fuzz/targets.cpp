@@ -7,10 +7,14 @@
 #include "base/recipe.h"
 #include "base/safetensors.h"
 #include "datasets/prepare/ledger.h"
+#include "datasets/puzzles/puzzle.h"
+#include "datasets/scenes/caption.h"
 #include "datasets/shards/shard_reader.h"
+#include "datasets/sources/idx_source.h"
 #include "datasets/sources/lines_source.h"
 #include "datasets/sources/table.h"
 #include "datasets/sources/tar_source.h"
+#include "datasets/sources/wordnet_source.h"
 #include "modalities/media/audio.h"
 #include "modalities/media/clips.h"
 #include "modalities/media/image.h"
@@ -62,6 +66,28 @@ void fuzz_tar(std::string_view bytes) {
 void fuzz_lines(std::string_view bytes) {
   const MemberRequest request{{{"caption", role_of("text", {"txt"})}}, {}};
   drain(*lines_source({as_file("fuzz.txt", bytes)}, LinesOptions{}, request));
+}
+
+void fuzz_idx(std::string_view bytes) {
+  const MemberRequest request{{{"picture", role_of("image", {"image"})}}, {}};
+  drain(*idx_source(as_file("fuzz-idx3-ubyte", bytes), {}, request));
+}
+
+void fuzz_wordnet(std::string_view bytes) {
+  RoleOptions gloss = role_of("text", {});
+  gloss.field = "text";
+  drain(*wordnet_source({as_file("data.noun", bytes)}, {{{"caption", gloss}}, {}}));
+}
+
+void fuzz_caption(std::string_view bytes) { read_caption(bytes); }
+
+// The kind of puzzle by its number, the question, and the answer after a line "----".
+void fuzz_puzzle(std::string_view bytes) {
+  const std::size_t cut = bytes.find("\n----\n");
+  if (bytes.empty() || cut == std::string_view::npos) return;
+  constexpr auto kKinds = enum_names(PuzzleKind{});
+  const std::size_t kind = static_cast<std::uint8_t>(bytes.front()) % kKinds.size();
+  check_answer(kKinds[kind].first, std::string(bytes.substr(1, cut - 1)), std::string(bytes.substr(cut + 6)));
 }
 
 void fuzz_jsonl(std::string_view bytes) { read_table(as_file("fuzz.jsonl", bytes)); }
@@ -157,23 +183,17 @@ void fuzz_recipe(std::string_view bytes) {
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
-  static const std::vector<FuzzTarget> targets{{"csv", fuzz_csv},
-                                               {"film", fuzz_film},
-                                               {"gpt2", fuzz_gpt2},
-                                               {"index", fuzz_index},
-                                               {"jsonl", fuzz_jsonl},
-                                               {"ledger", fuzz_ledger},
-                                               {"lines", fuzz_lines},
-                                               {"manifest", fuzz_manifest},
-                                               {"picture", fuzz_picture},
-                                               {"recipe", fuzz_recipe},
-                                               {"safetensors", fuzz_safetensors},
-                                               {"shard", fuzz_shard},
-                                               {"sound", fuzz_sound},
-                                               {"streams", fuzz_streams},
-                                               {"tar", fuzz_tar},
-                                               {"text", fuzz_text},
-                                               {"tokenizer", fuzz_tokenizer}};
+  static const std::vector<FuzzTarget> targets{{"caption", fuzz_caption}, {"csv", fuzz_csv},
+                                               {"film", fuzz_film},       {"gpt2", fuzz_gpt2},
+                                               {"idx", fuzz_idx},         {"index", fuzz_index},
+                                               {"jsonl", fuzz_jsonl},     {"ledger", fuzz_ledger},
+                                               {"lines", fuzz_lines},     {"manifest", fuzz_manifest},
+                                               {"picture", fuzz_picture}, {"puzzle", fuzz_puzzle},
+                                               {"recipe", fuzz_recipe},   {"safetensors", fuzz_safetensors},
+                                               {"shard", fuzz_shard},     {"sound", fuzz_sound},
+                                               {"streams", fuzz_streams}, {"tar", fuzz_tar},
+                                               {"text", fuzz_text},       {"tokenizer", fuzz_tokenizer},
+                                               {"wordnet", fuzz_wordnet}};
   return targets;
 }
 

@@ -46,6 +46,7 @@ TEST(Records, TheCheckerNamesRuleAndField) {
   EXPECT_EQ(with("23}", "23,\"more\":1}"), "unknown: field more");
   EXPECT_EQ(with("23}", "23,\"age\":20}"), "object: a field twice");
   EXPECT_EQ(with("23}", "23"), "json: byte 70");
+  EXPECT_EQ(with("20", "2e999"), "json: a number beyond all bounds");
   EXPECT_EQ(told(schema, "[1]"), "object: not an object");
   EXPECT_EQ(told(schema, std::string(100'000, '[')).substr(0, 5), "json:");
   for (const char* bad : {"", "age", "age:", "x:=y", "a:1..2;a:1..2", "a:x|y;b:a+a", "a:0*x"})

@@ -2,12 +2,17 @@
 
 #include <gmock/gmock.h>
 
+#include "datasets/prepare/ledger.h"
+#include "datasets/prepare/prepare.h"
+#include "datasets/shards/manifest.h"
 #include "datasets/sources/open_source.h"
 #include "modalities/media/clips.h"
 #include "tests/datasets/small_data.h"
 #include "tests/datasets/tar_writer.h"
 #include "tests/modalities/media/encode_media.h"
+#include "tests/support/child.h"
 #include "tests/support/scratch.h"
+#include "tests/tokenizers/untrained.h"
 
 namespace palimpsest {
 namespace {
@@ -118,6 +123,66 @@ TEST(VideoSource, FilmsThatCannotBeReadFailAlone) {
   EXPECT_THAT(clips[clips.size() - 4].error, HasSubstr("d: has no film"));
   data.video.clip_seconds = 10;
   EXPECT_THAT(read_all(*open_source(data, "all")).back().error, HasSubstr("e.mkv: is shorter than a clip"));
+}
+
+bool same_media(const Sample& one, const Sample& other) {
+  return one.roles.size() == other.roles.size() &&
+         std::get<Image>(one.roles.at("picture"))
+             .pixels_HWC.equal(std::get<Image>(other.roles.at("picture")).pixels_HWC) &&
+         std::get<Audio>(one.roles.at("speech")).samples_N.equal(std::get<Audio>(other.roles.at("speech")).samples_N);
+}
+
+TEST(VideoSource, ClipsAndErrorsAreTheSameFromAProcessOfTheFilmsOwn) {
+  const ScratchFolder scratch;
+  const std::string film = grey_film(true);
+  for (const char* name : {"a", "b", "c", "d"}) scratch.write(std::string(name) + ".txt", name);
+  scratch.write("a.mkv", film);
+  scratch.write("b.mkv", "this is no film");
+  scratch.write("c.mkv", film.substr(0, film.size() / 2));
+  scratch.write("d.mkv", film);
+  const DataOptions data = film_data(scratch);
+  const auto here = read_all(*open_source(data, "all"));
+  ApartDecoders decoders({.program = PALIMPSEST_PROGRAM});
+  Reading reading;
+  reading.decoding = decoders.decoding();
+  const auto apart = read_all(*open_source(data, "all", {}, reading));
+  ASSERT_EQ(apart.size(), here.size());
+  for (std::size_t clip = 0; clip < here.size(); ++clip) {
+    EXPECT_EQ(apart[clip].sample.key, here[clip].sample.key);
+    EXPECT_EQ(apart[clip].error, here[clip].error);
+    if (!here[clip].error.empty()) continue;
+    EXPECT_TRUE(same_media(apart[clip].sample, here[clip].sample)) << clip;
+  }
+}
+
+TEST(VideoSource, AFilmThatEndsItsDecoderFailsFromThereOnAndTheNextIsRead) {
+  const ScratchFolder scratch, out;
+  test::save_untrained_tokenizers(out / "tokenizers");
+  for (const char* name : {"a", "b"}) scratch.write(std::string(name) + ".mkv", grey_film(false));
+  PrepareOptions options;
+  options.data = film_data(scratch);
+  options.data.roles.erase("caption");
+  options.data.roles.erase("speech");
+  RoleOptions& picture = options.data.roles.at("picture");
+  picture.rows = picture.columns = 16;
+  picture.fit = FitPolicy::kCrop;
+  options.tokenizers["picture"].path = (out / "tokenizers/picture").string();
+  options.prepare.apart = true;
+  PrepareRun run;
+  run.program = PALIMPSEST_PROGRAM;
+  const int status = status_of(start_child([&] {
+    ::setenv("PALIMPSEST_FAILPOINT", "decode.apart:3",
+             1);  // a film is opened, its first clip read, its second asked for
+    prepare_data(options, out / "data", run);
+  }));
+  ASSERT_EQ(status, 0);
+  const auto rows = read_ledger(out / "data", read_manifest(out / "data").ledger_bytes);
+  ASSERT_EQ(rows.size(), 6u);
+  for (const LedgerRow& row : rows) {
+    EXPECT_EQ(row.outcome, row.index % 3 == 0 ? Outcome::kKept : Outcome::kFailed) << row.key;
+    if (row.outcome != Outcome::kFailed) continue;
+    EXPECT_THAT(row.reason, HasSubstr("its decoder was ended by signal 9"));
+  }
 }
 
 }  // namespace
