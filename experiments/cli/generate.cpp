@@ -1,4 +1,5 @@
 // palimpsest generate: any wanted roles from any given ones.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <optional>
@@ -48,6 +49,19 @@ NamedValue split_flag(const std::string& text, const std::string& flag, const st
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+// A flag speaks of all roles: what the recipe says of the same key for single ones gives way. What was said of a role
+// beside the flag (sampler.roles.ROLE.KEY=VALUE) stands.
+void forget_roles_key(toml::table& sampler, const std::string& key, const std::vector<std::string>& overrides) {
+  toml::table* roles = sampler["roles"].as_table();
+  if (!roles) return;
+  for (auto&& [role, choices] : *roles) {
+    const std::string said = "sampler.roles." + std::string(role.str()) + "." + key + "=";
+    const bool beside = std::any_of(overrides.begin(), overrides.end(),
+                                    [&said](const std::string& text) { return text.starts_with(said); });
+    if (toml::table* own = choices.as_table(); own && !beside) own->erase(key);
+  }
+}
+
 // The recipe's [sampler], then table.key=value overrides, then flags that were given.
 SamplerOptions resolve_sampler(const CLI::App& command, const GenerateOptions& options, const Model& model) {
   for (const std::string& text : options.overrides) {
@@ -58,7 +72,9 @@ SamplerOptions resolve_sampler(const CLI::App& command, const GenerateOptions& o
   if (const toml::table* own = recipe.table["sampler"].as_table()) table = *own;
   for (const auto& [name, value] : to_toml(options.sampler)) {
     const std::string flag = options_detail::flag_name("", std::string(name.str()).c_str());
-    if (name.str() != "roles" && command.count(flag) > 0) table.insert_or_assign(name, value);
+    if (name.str() == "roles" || command.count(flag) == 0) continue;
+    table.insert_or_assign(name, value);
+    forget_roles_key(table, std::string(name.str()), options.overrides);
   }
   return read_options<SamplerOptions>(table, recipe.file, "sampler");
 }
@@ -196,8 +212,12 @@ void announce(const GenerateOptions& options, const SamplerOptions& sampler, std
               const Query& query) {
   std::cerr << (options.dry_run ? "would make " : "making ") << options.count << " of";
   for (const std::string& role : made_roles(query)) std::cerr << " " << role;
-  std::cerr << " in " << sampler.steps << " steps";
-  if (candidates > options.count) std::cerr << ", the best of " << candidates << " candidates";
+  if (options.replay.empty()) {
+    std::cerr << " in " << sampler.steps << " steps";
+    if (candidates > options.count) std::cerr << ", the best of " << candidates << " candidates";
+  } else {
+    std::cerr << " as " << options.replay << " has it";
+  }
   if (!options.out.empty()) std::cerr << " under " << options.out;
   std::cerr << "\n";
 }

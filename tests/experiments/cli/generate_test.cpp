@@ -81,6 +81,22 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("guidance"), nlohmann::json({{"picture", 2.0}}));
 }
 
+TEST_F(Generate, AFlagSpeaksOfAllRolesUnlessOneIsNamedBesideIt) {
+  const std::string roles = "\n[sampler.roles.picture]\nbest_of = 4\n[sampler.roles.caption]\nguidance = 2.5\n";
+  scratch.write("tiny/recipe.toml", scratch.read("tiny/recipe.toml") + roles);
+  const auto expect_chosen = [this](const std::string& arguments, int candidates, double guidance) {
+    const CommandOutcome outcome =
+        generate(scratch, "--given caption=red --want picture --out out --json " + arguments);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const auto report = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(report.at("candidates"), candidates) << arguments;
+    EXPECT_EQ(report.at("guidance"), nlohmann::json({{"caption", guidance}})) << arguments;
+  };
+  expect_chosen("", 4, 2.5);
+  expect_chosen("--best-of 2 --guidance 1.25", 2, 1.25);
+  expect_chosen("--best-of 2 sampler.roles.picture.best_of=3", 3, 2.5);
+}
+
 TEST_F(Generate, TellsTheGuidanceOfWhatIsGiven) {
   const auto guidance = [this](const std::string& arguments) {
     const CommandOutcome outcome =
@@ -114,7 +130,9 @@ TEST_F(Generate, KeepsTheBestOfSeveralWhereSomethingIsGiven) {
   EXPECT_THAT(best.err, HasSubstr("the best of 6 candidates"));
   EXPECT_EQ(nlohmann::json::parse(best.out).at("files").size(), 2u);
   EXPECT_EQ(nlohmann::json::parse(best.out).at("candidates"), 6);
-  ASSERT_EQ(generate(scratch, query + "--replay best/trace.json --out again").code, 0);
+  const CommandOutcome again = generate(scratch, query + "--replay best/trace.json --out again");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("as best/trace.json has it"));
   EXPECT_EQ(scratch.read("best/picture-001.png"), scratch.read("again/picture-001.png"));
   expect_refused("--want picture --best-of 3 --out out", "--best-of: needs a role that is given whole");
   expect_refused("--want picture --best-of 0 --out out", "best_of: must be 1");
