@@ -54,7 +54,7 @@ pre { font: 13px/1.5 "JetBrains Mono", "DejaVu Sans Mono", monospace; background
 svg { width: 100%; height: auto; display: block; }
 )";
 
-std::string format_attributes(const Attributes& attributes) {
+std::string format_attributes(const HtmlAttributes& attributes) {
   std::string text;
   for (const auto& [name, value] : attributes) text += " " + name + "=\"" + escape_html(value) + "\"";
   return text;
@@ -103,12 +103,12 @@ std::string escape_html(std::string_view text) {
   return safe;
 }
 
-std::string element(std::string_view name, const Attributes& attributes, std::string_view content) {
+std::string element(std::string_view name, const HtmlAttributes& attributes, std::string_view content) {
   const std::string tag(name);
   return "<" + tag + format_attributes(attributes) + ">" + std::string(content) + "</" + tag + ">";
 }
 
-std::string void_element(std::string_view name, const Attributes& attributes) {
+std::string void_element(std::string_view name, const HtmlAttributes& attributes) {
   return "<" + std::string(name) + format_attributes(attributes) + "/>";
 }
 

@@ -127,7 +127,7 @@ std::string held_against(const std::vector<ScoreSheet>& sheets, const MetricRow&
 // The lines of one metric: its name once, then a line a split.
 std::string score_lines(const std::vector<ScoreSheet>& sheets, const std::vector<const MetricRow*>& group) {
   const MetricRow& first = *group.front();
-  const Attributes over_all{{"class", "metric"}, {"rowspan", std::to_string(group.size())}};
+  const HtmlAttributes over_all{{"class", "metric"}, {"rowspan", std::to_string(group.size())}};
   std::string lines;
   for (const MetricRow* row : group) {
     std::string line;
