@@ -2,7 +2,7 @@
 """What each sampler does to quality and time on one checkpoint: the table and the plot of docs/sampling.md.
 
 usage: sampling_table.py CHECKPOINT DATA [--program build/palimpsest] [--generated 96] [--metric caption-to-picture]
-                         [--split unseen-style] [--only NAME,...] [--json FILE] [--plot FILE.svg]
+                         [--split unseen-style] [--only NAME;...] [--at-once 1] [--json FILE] [--plot FILE.svg]
 
 Each row is the checkpoint with other [sampler] keys, judged by `palimpsest evaluate` on the same held-out samples with the same
 seed, and timed by `palimpsest bench generate`: seconds of eight pictures for a caption, on one thread. The first row is the
@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 # Every row but the checkpoint's own draws one candidate a sample, unless it says otherwise.
 SINGLE = {"best_of": 1, "roles.picture.best_of": 1, "roles.speech.best_of": 1}
@@ -117,6 +118,7 @@ def main():
     parser.add_argument("--split", default="unseen-style")
     parser.add_argument("--steps", type=int, default=16, help="the checkpoint's own")
     parser.add_argument("--only", help="names of rows, separated by ';'")
+    parser.add_argument("--at-once", type=int, default=1, help="rows that are measured at a time, each on one thread")
     parser.add_argument("--json", help="write everything that was measured there")
     parser.add_argument("--plot", help="write the plot there, as SVG")
     options = parser.parse_args()
@@ -124,8 +126,8 @@ def main():
     if unknown := [name for name in wanted if name not in SAMPLERS]:
         parser.error(f"--only: no such row: {unknown[0]}; there are: {'; '.join(SAMPLERS)}")
     measured = {}
-    for name in wanted:
-        row = measure(options, SAMPLERS[name])
+    rows = ThreadPoolExecutor(options.at_once).map(lambda name: measure(options, SAMPLERS[name]), wanted)
+    for name, row in zip(wanted, rows):
         if row is None:
             print(f"{name}: refused for this checkpoint", file=sys.stderr)
             continue
@@ -137,7 +139,7 @@ def main():
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(measured, indent=1), encoding="utf-8")
     if options.plot:
-        pathlib.Path(options.plot).write_text(as_plot(measured, f"{row['name']}, {options.split}, n {options.generated}"), encoding="utf-8")
+        pathlib.Path(options.plot).write_text(as_plot(measured, f"{next(iter(measured.values()))['name']}, {options.split}, n {options.generated}"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -82,8 +82,8 @@ TEST_F(Generate, FlagsStandAboveOverridesAboveTheRecipe) {
 }
 
 TEST_F(Generate, AFlagSpeaksOfAllRolesUnlessOneIsNamedBesideIt) {
-  const std::string roles = "\n[sampler.roles.picture]\nbest_of = 4\n[sampler.roles.caption]\nguidance = 2.5\n";
-  scratch.write("tiny/recipe.toml", scratch.read("tiny/recipe.toml") + roles);
+  const std::string more = "guidance = 2.5\n[sampler.roles.picture]\nbest_of = 4\n";  // the caption's table is last
+  scratch.write("tiny/recipe.toml", scratch.read("tiny/recipe.toml") + more);
   const auto expect_chosen = [this](const std::string& arguments, int candidates, double guidance) {
     const CommandOutcome outcome =
         generate(scratch, "--given caption=red --want picture --out out --json " + arguments);
