@@ -49,7 +49,6 @@ SAMPLERS = {
     "no guidance": {"roles.caption.guidance": 1.0},
     "temperature 1": {"roles.picture.temperature": 1.0},
     "the best of 4": {"roles.picture.best_of": 4},
-    "the best of 16": {"roles.picture.best_of": 16},
 }
 
 
