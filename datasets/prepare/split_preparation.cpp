@@ -3,6 +3,7 @@
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/interrupt.h"
+#include "base/zero_padded.h"
 #include "datasets/sources/open_source.h"
 
 namespace palimpsest {
@@ -16,11 +17,6 @@ constexpr std::size_t kRawAhead = 96 << 20;     // and that end reading ahead
 constexpr std::size_t kShardBytes = 128 << 20;  // of memory for ids and meta that end a shard early
 constexpr std::size_t kBatchesAhead = 4;        // a worker: a slow one keeps the others busy meanwhile
 
-std::string digits(std::int64_t number, std::size_t width) {
-  const std::string text = std::to_string(number);
-  return std::string(text.size() < width ? width - text.size() : 0, '0') + text;
-}
-
 std::string plain_number(std::int64_t number) { return std::to_string(number); }
 
 }  // namespace
@@ -32,7 +28,7 @@ std::vector<std::string> prepared_roles(const PrepareOptions& options) {
 }
 
 std::string shard_name(const std::string& split, std::size_t number) {
-  return split + "-" + digits(static_cast<std::int64_t>(number), 5) + ".h5";
+  return split + "-" + zero_padded(static_cast<std::int64_t>(number), 5) + ".h5";
 }
 
 void count_row(const LedgerRow& row, PrepareReport& report) {
@@ -232,7 +228,7 @@ void SplitPreparation::quarantine(const WorkedSample& sample) const {
   const fs::path folder = shared_.directory / kQuarantineName;
   fs::create_directories(folder);
   for (const auto& [extension, bytes] : *sample.raw)
-    write_file_atomically(folder / (split_ + "-" + digits(index_ - 1, 8) + "." + extension), bytes);
+    write_file_atomically(folder / (split_ + "-" + zero_padded(index_ - 1, 8) + "." + extension), bytes);
 }
 
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/files.h"
+#include "base/zero_padded.h"
 #include "datasets/shards/shard_index.h"
 
 namespace palimpsest {
@@ -34,10 +35,7 @@ bool begin_alike(const at::Tensor& one_LA, const at::Tensor& other_LA) {
   return std::equal(places, places + shared, other.const_data_ptr<std::int32_t>());
 }
 
-std::string group_path(std::size_t number) {
-  const std::string digits = std::to_string(number);
-  return "/groups/" + std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
-}
+std::string group_path(std::size_t number) { return "/groups/" + zero_padded(static_cast<std::int64_t>(number), 5); }
 
 // Writes one row group, and keeps where its arrays went.
 class GroupWriter {

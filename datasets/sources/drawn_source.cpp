@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
+#include "base/zero_padded.h"
 #include "datasets/sources/split_source.h"
 
 namespace palimpsest {
 
 namespace {
 
-std::string drawn_key(const std::string& split, std::int64_t index) {
-  const std::string digits = std::to_string(index);
-  return split + "-" + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits;
-}
+std::string drawn_key(const std::string& split, std::int64_t index) { return split + "-" + zero_padded(index, 8); }
 
 void check_role(const std::string& name, const RoleOptions& role, const std::vector<DrawnRole>& offered) {
   std::vector<std::string> names;

@@ -5,11 +5,10 @@
 
 #include <cmath>
 #include <cstring>
-#include <iomanip>
-#include <sstream>
 
 #include "base/child_process.h"
 #include "base/errors.h"
+#include "base/zero_padded.h"
 #include "datasets/sources/hdf5_rows.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/source_files.h"
@@ -177,10 +176,9 @@ class ArraysReader : public MemberReader {
 
   std::optional<Members> next_of_file() {
     while (!rows_->at_end()) {
-      std::ostringstream key;
-      key << files_[next_file_ - 1].stem().string() << ':' << std::setw(6) << std::setfill('0') << index_++;
+      const std::string key = files_[next_file_ - 1].stem().string() + ":" + zero_padded(index_++, 6);
       const auto values = rows_->next();
-      if (request_.wants_key(key.str())) return members_of(key.str(), values);
+      if (request_.wants_key(key)) return members_of(key, values);
     }
     rows_.reset();
     return std::nullopt;

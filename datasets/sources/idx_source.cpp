@@ -2,11 +2,10 @@
 #include "datasets/sources/idx_source.h"
 
 #include <cstring>
-#include <iomanip>
 #include <numeric>
-#include <sstream>
 
 #include "base/errors.h"
+#include "base/zero_padded.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/packed_file.h"
 
@@ -60,10 +59,8 @@ class IdxFile {
 };
 
 std::string key_of_item(const std::filesystem::path& path, std::int64_t index) {
-  std::ostringstream key;
   const std::string name = path.filename().string();
-  key << name.substr(0, name.find('.')) << ':' << std::setw(6) << std::setfill('0') << index;
-  return key.str();
+  return name.substr(0, name.find('.')) + ":" + zero_padded(index, 6);
 }
 
 class IdxReader : public MemberReader {

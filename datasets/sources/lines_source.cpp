@@ -1,6 +1,7 @@
 #include "datasets/sources/lines_source.h"
 
 #include "base/errors.h"
+#include "base/zero_padded.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/packed_file.h"
 #include "datasets/sources/source_files.h"
@@ -25,10 +26,7 @@ bool is_json_lines(const fs::path& path) {
 }
 
 // "FILE:000017".
-std::string key_of_line(const std::string& file, std::int64_t number) {
-  const std::string digits = std::to_string(number);
-  return file + ":" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-}
+std::string key_of_line(const std::string& file, std::int64_t number) { return file + ":" + zero_padded(number, 6); }
 
 class LinesReader : public MemberReader {
  public:

@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "base/recipe.h"
+#include "base/zero_padded.h"
 #include "datasets/sources/data_options.h"
 
 namespace palimpsest {
@@ -59,10 +60,7 @@ std::vector<std::string> spell_range(const std::string& inner) {
   const std::size_t width = padded ? std::max(first.size(), last.size()) : 0;
   std::vector<std::string> numbers;
   const std::int64_t step = *from <= *to ? 1 : -1;
-  for (std::int64_t number = *from; number != *to + step; number += step) {
-    const std::string digits = std::to_string(number);
-    numbers.push_back(std::string(width > digits.size() ? width - digits.size() : 0, '0') + digits);
-  }
+  for (std::int64_t number = *from; number != *to + step; number += step) numbers.push_back(zero_padded(number, width));
   return numbers;
 }
 

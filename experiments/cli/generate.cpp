@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/zero_padded.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/guidance_facts.h"
 #include "modalities/media/files.h"
@@ -139,11 +140,6 @@ void prepare_out(const fs::path& out) {
   if (error || !fs::is_directory(out)) throw InputError(out.string(), "--out", "cannot be made a directory");
 }
 
-std::string index_name(std::int64_t index) {
-  const std::string digits = std::to_string(index);
-  return std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') + digits;
-}
-
 struct Written {
   std::string role, path;
   std::int64_t sample;
@@ -154,7 +150,7 @@ std::vector<Written> save_samples(const fs::path& out, const std::vector<std::ma
   for (std::size_t sample = 0; sample < media.size(); ++sample) {
     for (const auto& [role, item] : media[sample]) {
       const auto index = static_cast<std::int64_t>(sample);
-      written.push_back({role, save_media(item, out / (role + "-" + index_name(index))).string(), index});
+      written.push_back({role, save_media(item, out / (role + "-" + zero_padded(index, 3))).string(), index});
     }
   }
   return written;

@@ -8,6 +8,7 @@
 #include "base/file_stream.h"
 #include "base/files.h"
 #include "base/safetensors.h"
+#include "base/zero_padded.h"
 
 namespace palimpsest {
 
@@ -111,9 +112,7 @@ TrainingState training_state(const nlohmann::json& json, const std::string& file
 }
 
 fs::path checkpoint_path(const fs::path& run, std::int64_t step) {
-  const std::string digits = std::to_string(step);
-  const std::string zeros(kDigits - std::min(kDigits, digits.size()), '0');
-  return run / "checkpoints" / (std::string(kStepPrefix) + zeros + digits);
+  return run / "checkpoints" / (std::string(kStepPrefix) + zero_padded(step, kDigits));
 }
 
 void write_checkpoint(const fs::path& run, CheckpointContent content) { begin_checkpoint(run, std::move(content))(); }

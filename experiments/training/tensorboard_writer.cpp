@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/errors.h"
+#include "base/zero_padded.h"
 
 namespace palimpsest {
 
@@ -73,11 +74,7 @@ std::int64_t step_of_name(const std::string& name) {
   return digits.find_first_not_of("0123456789") == std::string::npos && digits.size() == 10 ? std::stoll(digits) : -1;
 }
 
-std::string file_name(std::int64_t step) {
-  const std::string digits = std::to_string(step);
-  return std::string(kEventPrefix) + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits +
-         ".palimpsest";
-}
+std::string file_name(std::int64_t step) { return std::string(kEventPrefix) + zero_padded(step, 10) + ".palimpsest"; }
 
 }  // namespace
 
