@@ -78,7 +78,8 @@ void Progress::draw(const std::string& note, bool last) {
 }
 
 std::string human_count(double count) {
-  constexpr std::array kUnits{std::pair{1e9, "G"}, std::pair{1e6, "M"}, std::pair{1e3, "k"}};
+  constexpr std::array kUnits{std::pair{1e15, "P"}, std::pair{1e12, "T"}, std::pair{1e9, "G"}, std::pair{1e6, "M"},
+                              std::pair{1e3, "k"}};
   for (const auto& [size, letter] : kUnits) {
     if (count >= size) return formatted(count >= 100 * size ? "%.0f" : "%.1f", count / size) + letter;
   }

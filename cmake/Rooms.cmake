@@ -62,7 +62,7 @@ function(palimpsest_tests folder)
     PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PALIMPSEST_PROGRAM="${CMAKE_BINARY_DIR}/palimpsest")
   # Suites named ...Law hold the program to a mathematical law: ctest -L law.
   gtest_discover_tests(${target} TEST_PREFIX "${folder}/" TEST_FILTER "-*Law.*" DISCOVERY_TIMEOUT 300
-    PROPERTIES TIMEOUT 300 ENVIRONMENT "OMP_NUM_THREADS=1")
+    PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1")
   gtest_discover_tests(${target} TEST_PREFIX "${folder}/" TEST_FILTER "*Law.*" TEST_LIST ${target}_LAWS
-    DISCOVERY_TIMEOUT 300 PROPERTIES TIMEOUT 300 ENVIRONMENT "OMP_NUM_THREADS=1" LABELS law)
+    DISCOVERY_TIMEOUT 300 PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" LABELS law)
 endfunction()

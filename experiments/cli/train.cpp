@@ -54,6 +54,8 @@ void print_plan(const nlohmann::json& plan) {
   if (plan.contains("expected_seconds")) {
     std::cout << "time        " << human_seconds(plan["expected_seconds"]) << ", "
               << plan["seconds_a_step"].get<double>() << " seconds a step\n";
+  } else {
+    std::cout << "time        --probe 4 takes four steps and tells it\n";
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "base/torch_messages.h"
 #include "experiments/training/task_factory.h"
 
 namespace palimpsest {
@@ -19,6 +20,7 @@ class MemoryMeter {
 
  private:
   class Counter;
+  QuietTorch quiet_;  // memory from before it began is no news
   std::shared_ptr<Counter> counter_;
   c10::DebugInfoGuard guard_;
 };

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/files.h"
+#include "base/torch_messages.h"
 #include "experiments/training/optimizer.h"
 #include "experiments/training/trainer.h"
 
@@ -59,6 +60,7 @@ class Recording {
   }
 
  private:
+  QuietTorch quiet_;
   bool ended_ = false;
 };
 

@@ -1,7 +1,7 @@
 // Options through every door: TOML in, TOML out, the command line.
 #include "base/options.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "base/command_line.h"
 #include "tests/support/message.h"
@@ -78,6 +78,18 @@ TEST(Options, RoundTripThroughTextKeepsEveryDigit) {
   EXPECT_TRUE(again.shapes.empty());
   EXPECT_FALSE(again.fast);
   EXPECT_EQ(to_text(to_toml(again)), text);
+}
+
+TEST(Options, NumbersHaveNoMoreDigitsThanTellThemApart) {
+  Outer options;
+  options.rates = {0.95, -0.1, 1e-8, 3.0, 1.0 / 3.0};
+  options.name = "0.94999999999999996 'and' \n\" 0.94999999999999996";
+  options.inner.weight = 3e-3;
+  const std::string text = to_text(to_toml(options));
+  EXPECT_THAT(text, testing::HasSubstr("[ 0.95, -0.1, 1e-08, 3.0, 0.3333333333333333 ]"));
+  EXPECT_THAT(text, testing::HasSubstr("weight = 0.003"));
+  EXPECT_EQ(read(text).name, options.name);
+  EXPECT_EQ(read(text).rates, options.rates);
 }
 
 TEST(Options, AnUnknownKeyIsNamedWithTheNearest) {

@@ -43,6 +43,8 @@ TEST(Human, CountsAndSeconds) {
   EXPECT_EQ(human_count(123456), "123k");
   EXPECT_EQ(human_count(5.25e6), "5.2M");
   EXPECT_EQ(human_count(2e9), "2.0G");
+  EXPECT_EQ(human_count(1.5e15), "1.5P");
+  EXPECT_EQ(human_count(999e12), "999T");
   EXPECT_EQ(human_seconds(0.25), "0.2s");
   EXPECT_EQ(human_seconds(59.4), "59s");
   EXPECT_EQ(human_seconds(59.6), "1m00s");

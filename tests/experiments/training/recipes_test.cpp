@@ -288,6 +288,7 @@ TEST_F(Recipes, ASweepTrainsTheProductAndGoesOnWhereItWas) {
 TEST_F(Recipes, ADryRunTellsMemoryAndTime) {
   const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/dry --dry-run --probe 2 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("CPUAllocator")));
   const auto plan = nlohmann::json::parse(outcome.out);
   const auto& memory = plan.at("memory_bytes");
   EXPECT_EQ(memory.at("parameters").get<std::int64_t>(), 4 * plan.at("parameters").get<std::int64_t>());
