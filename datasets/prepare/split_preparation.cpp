@@ -4,7 +4,6 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/zero_padded.h"
-#include "datasets/sources/open_source.h"
 
 namespace palimpsest {
 
@@ -50,17 +49,6 @@ void count_row(const LedgerRow& row, PrepareReport& report) {
   ++counts.rules[row.rule];
 }
 
-Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders) {
-  return decoders ? decoders->decoding() : Decoding{};
-}
-
-std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run) {
-  if (!options.prepare.apart) return nullptr;
-  // What /proc/self/exe is to this process, not to the one that is started.
-  const fs::path program = fs::is_symlink(run.program) ? fs::read_symlink(run.program) : fs::path(run.program);
-  return std::make_unique<ApartDecoders>(ApartOptions{.program = program.string()});
-}
-
 SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
     : shared_(shared),
       split_(std::move(split)),
@@ -68,8 +56,7 @@ SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
       given_(index_),
       work_(shared.options, shared.tokenizers, shared.rules, &meter_),
       source_(open_source(shared.options.data, split_, prepared_roles(shared.options),
-                          {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); },
-                           chosen_decoding(shared.decoders)})),
+                          shared.readers.reading(index_, [this](ReadResult& result) { work_.look(result); }))),
       tasks_(shared.run.workers),
       number_(shared.manifest.splits[split_].shards.size()),
       writer_(1) {}
@@ -155,7 +142,7 @@ void SplitPreparation::place(WorkedSample sample) {
   }
   if (row.outcome == Outcome::kKept) {
     shared_.rules.keep(row);
-    row.shard = shard_name(split_, number_);
+    row.shard = shard_;
     row.row = builder_->rows();
     row.fitted = sample.meta.value("fitted", nlohmann::json());
     bytes_ += sample.bytes();
@@ -175,6 +162,7 @@ void SplitPreparation::place(WorkedSample sample) {
 
 void SplitPreparation::begin_shard() {
   builder_.emplace(split_, fs::path(shared_.options.data.source).filename().string(), shared_.tokenizers.tokens);
+  shard_ = shard_name(split_, number_);
   rows_.clear();
   bytes_ = 0;
 }
@@ -182,7 +170,7 @@ void SplitPreparation::begin_shard() {
 // One is written at a time: more that wait would only take memory.
 void SplitPreparation::end_shard(bool last) {
   finish_writing();
-  const auto gathered = std::make_shared<Gathered>(Gathered{std::move(*builder_), std::move(rows_), last});
+  const auto gathered = std::make_shared<Gathered>(Gathered{shard_, std::move(*builder_), std::move(rows_), last});
   if (!gathered->rows.empty()) {
     ++number_;
     ++shared_.report[split_].shards;
@@ -199,10 +187,10 @@ void SplitPreparation::write(Gathered gathered) {
     StageTimer timer(&meter_, Stage::kWrite);
     timer.count(static_cast<std::size_t>(gathered.builder.rows()));
     const Shard shard = gathered.builder.build();
-    const std::string file = shard_name(split_, split.shards.size());
     const FormattedShard formatted = format_shard(shard, shared_.options.prepare.format());
-    write_file_atomically(shared_.directory / file, formatted.bytes);
-    split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(gathered.rows.size())));
+    write_file_atomically(shared_.directory / gathered.file, formatted.bytes);
+    split.shards.push_back(
+        describe_shard(gathered.file, shard, formatted, static_cast<std::int64_t>(gathered.rows.size())));
     manifest.ledger_bytes = extend_ledger(shared_.directory, manifest.ledger_bytes, format_rows(gathered.rows));
   }
   write_manifest(shared_.directory, manifest);

@@ -6,9 +6,9 @@
 
 #include "base/ordered_tasks.h"
 #include "base/progress.h"
+#include "datasets/prepare/readers.h"
 #include "datasets/prepare/sample_work.h"
 #include "datasets/shards/manifest.h"
-#include "modalities/media/apart.h"
 
 namespace palimpsest {
 
@@ -20,13 +20,9 @@ struct Preparation {
   PrepareRun run;
   Manifest manifest;
   KeptRules rules;
-  PrepareReport report;                               // of what is in the ledger
-  std::unique_ptr<ApartDecoders> decoders = nullptr;  // where the recipe wants them
+  PrepareReport report;  // of what is in the ledger
+  Readers readers;
 };
-
-// How the recipe wants media decoded: by `decoders` where there are some.
-Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders);
-std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run);
 
 // One thread (the caller's) cuts the source apart and judges what comes back in the source's order; the workers do all
 // between, a few batches ahead; one more thread writes a shard while the next is gathered.
@@ -44,6 +40,7 @@ class SplitPreparation {
   using Batch = std::vector<WorkedSample>;
   // What becomes a shard, where it has rows, and their part of the ledger.
   struct Gathered {
+    std::string file;
     ShardBuilder builder;
     std::vector<LedgerRow> rows;
     bool last;  // of the split
@@ -71,7 +68,8 @@ class SplitPreparation {
   SampleWork work_;
   std::unique_ptr<Source> source_;
   OrderedTasks<Batch> tasks_;  // ends before the source does
-  std::size_t number_;         // of the shard that is gathered
+  std::size_t number_;         // of shards that were gathered before
+  std::string shard_;          // file name of the one that is gathered
   std::optional<ShardBuilder> builder_;
   std::vector<LedgerRow> rows_;
   std::size_t bytes_ = 0;      // of memory that the builder's rows take
