@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRawBatch = 32 << 20;     // bytes of files that end a batch early
 constexpr std::size_t kRawAhead = 96 << 20;     // and that end reading ahead
 constexpr std::size_t kShardBytes = 128 << 20;  // of memory for ids and meta that end a shard early
+constexpr std::size_t kShardsWritten = 4;       // that are gathered and not yet on the disk
 constexpr std::size_t kBatchesAhead = 4;        // a worker: a slow one keeps the others busy meanwhile
 
 std::string plain_number(std::int64_t number) { return std::to_string(number); }
@@ -167,19 +168,24 @@ void SplitPreparation::begin_shard() {
   bytes_ = 0;
 }
 
-// One is written at a time: more that wait would only take memory.
+// The writer waits for the disk now and then: a few small shards queue up meanwhile, which take less memory than a
+// large one.
 void SplitPreparation::end_shard(bool last) {
-  finish_writing();
+  while (writer_.pending() > 0 && (writer_.pending() >= kShardsWritten || written_bytes_ + bytes_ > kShardBytes))
+    take_written();
   const auto gathered = std::make_shared<Gathered>(Gathered{shard_, std::move(*builder_), std::move(rows_), last});
   if (!gathered->rows.empty()) {
     ++number_;
     ++shared_.report[split_].shards;
   }
+  written_.push_back(bytes_);
+  written_bytes_ += bytes_;
   writer_.give([this, gathered] { write(std::move(*gathered)); });
 }
 
-// Shard, then ledger, then the manifest that makes both count.
+// Shard, then ledger, then the manifest that makes both count. After one that failed none is written.
 void SplitPreparation::write(Gathered gathered) {
+  if (std::exchange(broken_, true)) return;
   Manifest& manifest = shared_.manifest;
   SplitEntry& split = manifest.splits[split_];
   split.complete = gathered.last;
@@ -195,10 +201,17 @@ void SplitPreparation::write(Gathered gathered) {
   }
   write_manifest(shared_.directory, manifest);
   failpoint("prepare.after_shard");
+  broken_ = false;
+}
+
+void SplitPreparation::take_written() {
+  written_bytes_ -= written_.front();
+  written_.pop_front();
+  writer_.take();
 }
 
 void SplitPreparation::finish_writing() {
-  while (writer_.pending() > 0) writer_.take();
+  while (writer_.pending() > 0) take_written();
 }
 
 void SplitPreparation::check_failures() {

@@ -25,7 +25,7 @@ struct Preparation {
 };
 
 // One thread (the caller's) cuts the source apart and judges what comes back in the source's order; the workers do all
-// between, a few batches ahead; one more thread writes a shard while the next is gathered.
+// between, a few batches ahead; one more thread writes shards while the next is gathered.
 class SplitPreparation {
  public:
   SplitPreparation(Preparation& shared, std::string split);
@@ -52,7 +52,8 @@ class SplitPreparation {
   void begin_shard();
   void end_shard(bool last);
   void write(Gathered gathered);
-  void finish_writing();  // throws what writing threw
+  void take_written();    // waits for the oldest; throws what writing threw
+  void finish_writing();  // the same for all
   void check_failures();
   std::string stages() const;  // for people
   void quarantine(const WorkedSample& sample) const;
@@ -72,8 +73,11 @@ class SplitPreparation {
   std::string shard_;          // file name of the one that is gathered
   std::optional<ShardBuilder> builder_;
   std::vector<LedgerRow> rows_;
-  std::size_t bytes_ = 0;      // of memory that the builder's rows take
-  OrderedTasks<void> writer_;  // has the manifest while a shard is under way
+  std::size_t bytes_ = 0;            // of memory that the builder's rows take
+  std::deque<std::size_t> written_;  // of memory that the shards take that were given to the writer
+  std::size_t written_bytes_ = 0;    // all of them
+  bool broken_ = false;              // the writer's: a shard could not be written
+  OrderedTasks<void> writer_;        // has the manifest while shards are under way
 };
 
 inline constexpr const char* kQuarantineName = "quarantine";  // SPLIT-INDEX.EXTENSION of samples that cannot be read
