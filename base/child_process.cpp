@@ -212,7 +212,7 @@ void ProgramDialogue::write(std::string_view bytes) const {
   }
 }
 
-void bound_own_memory(std::size_t megabytes) {
+void bound_own_process(std::size_t megabytes) {
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   const rlim_t bound = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (megabytes << 20);
@@ -220,6 +220,7 @@ void bound_own_memory(std::size_t megabytes) {
   ::setrlimit(RLIMIT_AS, &memory);
   ::setrlimit(RLIMIT_CORE, &nothing);
   ::setrlimit(RLIMIT_FSIZE, &nothing);
+  ::signal(SIGPIPE, SIG_DFL);
 }
 
 ScratchDirectory::ScratchDirectory(const std::string& purpose) {

@@ -86,8 +86,7 @@ class ProgramDialogue {
 
   // IoError naming it when it is gone or reads nothing for so long; never a signal.
   void write(std::string_view bytes) const;
-  std::string read(std::size_t count) { return reader_->read(count); }  // as of ProgramReader
-  int finish() { return reader_->finish(); }
+  ProgramReader& answers() { return *reader_; }
 
  private:
   std::string name_;
@@ -95,9 +94,10 @@ class ProgramDialogue {
   std::unique_ptr<ProgramReader> reader_;
 };
 
-// For a child that reads what others made: it gets so much memory at most, leaves no core and writes no file. What the
-// process has mapped already counts on top: torch alone maps more than a reader may need.
-void bound_own_memory(std::size_t megabytes);
+// For a child that reads what others made: it gets so much memory at most, leaves no core, writes no file, and is ended
+// once nobody reads what it says. What the process has mapped already counts on top: torch alone maps more than a
+// reader may need.
+void bound_own_process(std::size_t megabytes);
 
 // A fresh directory under the system's temporary one, removed with everything in it by the destructor.
 class ScratchDirectory {

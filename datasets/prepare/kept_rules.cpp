@@ -53,7 +53,7 @@ class DuplicateRule : public KeptRule {
 
   const std::vector<std::string>& roles() const override { return options_.roles; }
 
-  std::optional<Verdict> judge(const LedgerRow& row, const std::string& trait) const override {
+  std::optional<Judgement> judge(const LedgerRow& row, const std::string& trait) const override {
     const Kept* first = nullptr;
     std::uint64_t first_number = forgotten_ + kept_.size();
     for (const std::uint64_t bucket : likeness_->buckets(trait)) {
@@ -69,7 +69,7 @@ class DuplicateRule : public KeptRule {
       }
     }
     if (!first) return std::nullopt;
-    return Verdict{Outcome::kDuplicate, name_, nullptr, first->origin};
+    return Judgement{Outcome::kDuplicate, name_, nullptr, first->origin};
   }
 
   void keep(const LedgerRow& row, const std::string& trait) override {
@@ -123,10 +123,10 @@ class CapRule : public KeptRule {
     return kNone;
   }
 
-  std::optional<Verdict> judge(const LedgerRow& row, const std::string& trait) const override {
+  std::optional<Judgement> judge(const LedgerRow& row, const std::string& trait) const override {
     const auto found = counts_.find({row.split, trait});
     if (found == counts_.end() || found->second < options_.max) return std::nullopt;
-    return Verdict{Outcome::kFiltered, name_, trait, ""};
+    return Judgement{Outcome::kFiltered, name_, trait, ""};
   }
   void keep(const LedgerRow& row, const std::string& trait) override { ++counts_[{row.split, trait}]; }
 
@@ -172,7 +172,7 @@ void KeptRules::note(ReadResult& result, bool at_last) const {
   }
 }
 
-std::optional<Verdict> KeptRules::judge(const LedgerRow& row) const {
+std::optional<Judgement> KeptRules::judge(const LedgerRow& row) const {
   for (const auto& [name, rule] : rules_) {
     const auto trait = row.traits.find(name);
     if (trait == row.traits.end()) continue;

@@ -47,7 +47,7 @@ struct CapOptions {
 };
 
 // Why a sample is not kept, though it is fine by itself.
-struct Verdict {
+struct Judgement {
   Outcome outcome = Outcome::kFiltered;
   std::string rule;
   nlohmann::json value;
@@ -60,7 +60,7 @@ class KeptRule {
   // What the rule must know of a sample as it was read; "" when it has no say. Pure.
   virtual std::string trait(const Sample& sample) const = 0;
   virtual const std::vector<std::string>& roles() const = 0;  // that it looks at
-  virtual std::optional<Verdict> judge(const LedgerRow& row, const std::string& trait) const = 0;
+  virtual std::optional<Judgement> judge(const LedgerRow& row, const std::string& trait) const = 0;
   virtual void keep(const LedgerRow& row, const std::string& trait) = 0;
 };
 
@@ -72,7 +72,7 @@ class KeptRules {
   // Notes the traits that are not noted: those of rules whose roles are all there, or at last all. Any thread may.
   void note(ReadResult& result, bool at_last) const;
   // In the order of the samples: does a rule forbid the row, whose traits are noted?
-  std::optional<Verdict> judge(const LedgerRow& row) const;
+  std::optional<Judgement> judge(const LedgerRow& row) const;
   void keep(const LedgerRow& row);
 
  private:

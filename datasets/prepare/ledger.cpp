@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
@@ -71,32 +72,78 @@ LedgerRow parse_row(const std::string& line) {
   return row;
 }
 
-nlohmann::ordered_json to_json(const LedgerRow& row) {
-  nlohmann::ordered_json json = {
-      {"split", row.split}, {"index", row.index}, {"key", row.key}, {"outcome", enum_name(row.outcome)}};
+// A JSON object on one line, member by member. A tree of values would take a writing thread longer than its shards do.
+class ObjectLine {
+ public:
+  explicit ObjectLine(std::string& out) : out_(out) { out_ += '{'; }
+
+  void text(std::string_view name, std::string_view value) {
+    begin(name);
+    append(value);
+  }
+  void text_if_any(std::string_view name, std::string_view value) {
+    if (!value.empty()) text(name, value);
+  }
+  void number(std::string_view name, std::int64_t value) {
+    begin(name);
+    out_ += std::to_string(value);
+  }
+  void json_if_any(std::string_view name, const nlohmann::json& value) {
+    if (value.is_null()) return;
+    begin(name);
+    out_ += dump(value);
+  }
+  void end() { out_ += "}\n"; }
+
+ private:
+  void begin(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    out_.append("\"").append(name).append("\":");
+  }
+  void append(std::string_view value) {
+    const bool plain = std::all_of(value.begin(), value.end(), [](char character) {
+      const auto byte = static_cast<unsigned char>(character);
+      return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+    });
+    if (!plain) {
+      out_ += dump(value);
+    } else {
+      out_.append("\"").append(value).append("\"");
+    }
+  }
+  // A key or a reason may quote bytes that are not UTF-8.
+  static std::string dump(const nlohmann::json& value) {
+    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+
+  std::string& out_;
+};
+
+void append_row(std::string& out, const LedgerRow& row) {
+  ObjectLine line(out);
+  line.text("split", row.split);
+  line.number("index", row.index);
+  line.text("key", row.key);
+  line.text("outcome", enum_name(row.outcome));
   if (!row.shard.empty()) {
-    json["shard"] = row.shard;
-    json["row"] = row.row;
+    line.text("shard", row.shard);
+    line.number("row", row.row);
   }
-  const std::pair<const char*, const std::string*> texts[] = {
-      {"reason", &row.reason}, {"rule", &row.rule}, {"of", &row.of}, {"origin", &row.origin}};
-  for (const auto& [name, text] : texts) {
-    if (!text->empty()) json[name] = *text;
-  }
-  if (!row.value.is_null()) json["value"] = row.value;
-  if (!row.fitted.is_null()) json["fitted"] = row.fitted;
-  if (!row.traits.empty()) json["traits"] = row.traits;
-  return json;
+  line.text_if_any("reason", row.reason);
+  line.text_if_any("rule", row.rule);
+  line.text_if_any("of", row.of);
+  line.text_if_any("origin", row.origin);
+  line.json_if_any("value", row.value);
+  line.json_if_any("fitted", row.fitted);
+  if (!row.traits.empty()) line.json_if_any("traits", row.traits);
+  line.end();
 }
 
 }  // namespace
 
 std::string format_rows(const std::vector<LedgerRow>& rows) {
   std::string text;
-  for (const LedgerRow& row : rows) {
-    // A key or a reason may quote bytes that are not UTF-8.
-    text += to_json(row).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  }
+  for (const LedgerRow& row : rows) append_row(text, row);
   return text;
 }
 

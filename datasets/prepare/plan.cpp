@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "datasets/prepare/split_preparation.h"
-#include "datasets/sources/open_source.h"
 
 namespace palimpsest {
 
@@ -45,10 +44,9 @@ Probe probe_split(const PrepareOptions& options, const std::string& split, const
                   const PrepareRun& run) {
   const KeptRules rules(options.duplicates, options.caps);
   const SampleWork work(options, tokenizers, rules);
-  const auto decoders = apart_decoders(options, run);
-  const auto source =
-      open_source(options.data, split, prepared_roles(options),
-                  {0, run.part, [&work](ReadResult& result) { work.look(result); }, chosen_decoding(decoders)});
+  const Readers readers(options, run);
+  const auto source = open_source(options.data, split, prepared_roles(options),
+                                  readers.reading(0, [&work](ReadResult& result) { work.look(result); }));
   Probe probe;
   const auto begin = Clock::now();
   std::vector<ReadResult> batch;

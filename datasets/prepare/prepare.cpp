@@ -191,7 +191,7 @@ PrepareReport prepare_data(const PrepareOptions& options, const fs::path& direct
                           resume_or_begin(options, directory, settings, tokenizers),
                           KeptRules(options.duplicates, options.caps),
                           {},
-                          apart_decoders(options, run)};
+                          Readers(options, run)};
   const bool finished = all_complete(options, preparation.manifest);
   if (!finished) {
     sweep(directory);

@@ -40,7 +40,7 @@ struct ShardingOptions {
   std::int64_t batch = 32;                // samples tokenized at once, cut by their index in the source
   double max_failure_rate = 1.0;          // a larger share of samples that cannot be read stops the run
   bool quarantine = false;                // keep the bytes of samples that cannot be read?
-  bool apart = false;                     // decode media in processes of their own?
+  bool apart = false;                     // read archives and decode media in processes of their own?
   std::int64_t rows_per_group = 512;      // read and shuffled together
   Compression compression = Compression::kNone;
 
@@ -50,8 +50,7 @@ struct ShardingOptions {
     visitor("batch", self.batch, "samples tokenized at once");
     visitor("max_failure_rate", self.max_failure_rate, "share of unreadable samples that stops the run, 1 for never");
     visitor("quarantine", self.quarantine, "keep the bytes of unreadable samples in DIRECTORY/quarantine?");
-    visitor("apart", self.apart,
-            "decode pictures, sounds and films in processes of their own, which a bad file may end?");
+    visitor("apart", self.apart, "read archives and decode media in processes of their own, which a bad file may end?");
     visitor("rows_per_group", self.rows_per_group, "rows that lie, are read and are shuffled together");
     visitor("compression", self.compression, "none, or deflate: smaller on the disk, slower to read");
   }

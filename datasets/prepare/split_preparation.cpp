@@ -4,7 +4,6 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/zero_padded.h"
-#include "datasets/sources/open_source.h"
 
 namespace palimpsest {
 
@@ -15,6 +14,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRawBatch = 32 << 20;     // bytes of files that end a batch early
 constexpr std::size_t kRawAhead = 96 << 20;     // and that end reading ahead
 constexpr std::size_t kShardBytes = 128 << 20;  // of memory for ids and meta that end a shard early
+constexpr std::size_t kShardsWritten = 4;       // that are gathered and not yet on the disk
 constexpr std::size_t kBatchesAhead = 4;        // a worker: a slow one keeps the others busy meanwhile
 
 std::string plain_number(std::int64_t number) { return std::to_string(number); }
@@ -50,17 +50,6 @@ void count_row(const LedgerRow& row, PrepareReport& report) {
   ++counts.rules[row.rule];
 }
 
-Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders) {
-  return decoders ? decoders->decoding() : Decoding{};
-}
-
-std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run) {
-  if (!options.prepare.apart) return nullptr;
-  // What /proc/self/exe is to this process, not to the one that is started.
-  const fs::path program = fs::is_symlink(run.program) ? fs::read_symlink(run.program) : fs::path(run.program);
-  return std::make_unique<ApartDecoders>(ApartOptions{.program = program.string()});
-}
-
 SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
     : shared_(shared),
       split_(std::move(split)),
@@ -68,8 +57,7 @@ SplitPreparation::SplitPreparation(Preparation& shared, std::string split)
       given_(index_),
       work_(shared.options, shared.tokenizers, shared.rules, &meter_),
       source_(open_source(shared.options.data, split_, prepared_roles(shared.options),
-                          {index_, shared.run.part, [this](ReadResult& result) { work_.look(result); },
-                           chosen_decoding(shared.decoders)})),
+                          shared.readers.reading(index_, [this](ReadResult& result) { work_.look(result); }))),
       tasks_(shared.run.workers),
       number_(shared.manifest.splits[split_].shards.size()),
       writer_(1) {}
@@ -155,7 +143,7 @@ void SplitPreparation::place(WorkedSample sample) {
   }
   if (row.outcome == Outcome::kKept) {
     shared_.rules.keep(row);
-    row.shard = shard_name(split_, number_);
+    row.shard = shard_;
     row.row = builder_->rows();
     row.fitted = sample.meta.value("fitted", nlohmann::json());
     bytes_ += sample.bytes();
@@ -175,23 +163,29 @@ void SplitPreparation::place(WorkedSample sample) {
 
 void SplitPreparation::begin_shard() {
   builder_.emplace(split_, fs::path(shared_.options.data.source).filename().string(), shared_.tokenizers.tokens);
+  shard_ = shard_name(split_, number_);
   rows_.clear();
   bytes_ = 0;
 }
 
-// One is written at a time: more that wait would only take memory.
+// The writer waits for the disk now and then: a few small shards queue up meanwhile, which take less memory than a
+// large one.
 void SplitPreparation::end_shard(bool last) {
-  finish_writing();
-  const auto gathered = std::make_shared<Gathered>(Gathered{std::move(*builder_), std::move(rows_), last});
+  while (writer_.pending() > 0 && (writer_.pending() >= kShardsWritten || written_bytes_ + bytes_ > kShardBytes))
+    take_written();
+  const auto gathered = std::make_shared<Gathered>(Gathered{shard_, std::move(*builder_), std::move(rows_), last});
   if (!gathered->rows.empty()) {
     ++number_;
     ++shared_.report[split_].shards;
   }
+  written_.push_back(bytes_);
+  written_bytes_ += bytes_;
   writer_.give([this, gathered] { write(std::move(*gathered)); });
 }
 
-// Shard, then ledger, then the manifest that makes both count.
+// Shard, then ledger, then the manifest that makes both count. After one that failed none is written.
 void SplitPreparation::write(Gathered gathered) {
+  if (std::exchange(broken_, true)) return;
   Manifest& manifest = shared_.manifest;
   SplitEntry& split = manifest.splits[split_];
   split.complete = gathered.last;
@@ -199,18 +193,25 @@ void SplitPreparation::write(Gathered gathered) {
     StageTimer timer(&meter_, Stage::kWrite);
     timer.count(static_cast<std::size_t>(gathered.builder.rows()));
     const Shard shard = gathered.builder.build();
-    const std::string file = shard_name(split_, split.shards.size());
     const FormattedShard formatted = format_shard(shard, shared_.options.prepare.format());
-    write_file_atomically(shared_.directory / file, formatted.bytes);
-    split.shards.push_back(describe_shard(file, shard, formatted, static_cast<std::int64_t>(gathered.rows.size())));
+    write_file_atomically(shared_.directory / gathered.file, formatted.bytes);
+    split.shards.push_back(
+        describe_shard(gathered.file, shard, formatted, static_cast<std::int64_t>(gathered.rows.size())));
     manifest.ledger_bytes = extend_ledger(shared_.directory, manifest.ledger_bytes, format_rows(gathered.rows));
   }
   write_manifest(shared_.directory, manifest);
   failpoint("prepare.after_shard");
+  broken_ = false;
+}
+
+void SplitPreparation::take_written() {
+  written_bytes_ -= written_.front();
+  written_.pop_front();
+  writer_.take();
 }
 
 void SplitPreparation::finish_writing() {
-  while (writer_.pending() > 0) writer_.take();
+  while (writer_.pending() > 0) take_written();
 }
 
 void SplitPreparation::check_failures() {

@@ -6,9 +6,9 @@
 
 #include "base/ordered_tasks.h"
 #include "base/progress.h"
+#include "datasets/prepare/readers.h"
 #include "datasets/prepare/sample_work.h"
 #include "datasets/shards/manifest.h"
-#include "modalities/media/apart.h"
 
 namespace palimpsest {
 
@@ -20,16 +20,12 @@ struct Preparation {
   PrepareRun run;
   Manifest manifest;
   KeptRules rules;
-  PrepareReport report;                               // of what is in the ledger
-  std::unique_ptr<ApartDecoders> decoders = nullptr;  // where the recipe wants them
+  PrepareReport report;  // of what is in the ledger
+  Readers readers;
 };
 
-// How the recipe wants media decoded: by `decoders` where there are some.
-Decoding chosen_decoding(const std::unique_ptr<ApartDecoders>& decoders);
-std::unique_ptr<ApartDecoders> apart_decoders(const PrepareOptions& options, const PrepareRun& run);
-
 // One thread (the caller's) cuts the source apart and judges what comes back in the source's order; the workers do all
-// between, a few batches ahead; one more thread writes a shard while the next is gathered.
+// between, a few batches ahead; one more thread writes shards while the next is gathered.
 class SplitPreparation {
  public:
   SplitPreparation(Preparation& shared, std::string split);
@@ -44,6 +40,7 @@ class SplitPreparation {
   using Batch = std::vector<WorkedSample>;
   // What becomes a shard, where it has rows, and their part of the ledger.
   struct Gathered {
+    std::string file;
     ShardBuilder builder;
     std::vector<LedgerRow> rows;
     bool last;  // of the split
@@ -55,7 +52,8 @@ class SplitPreparation {
   void begin_shard();
   void end_shard(bool last);
   void write(Gathered gathered);
-  void finish_writing();  // throws what writing threw
+  void take_written();    // waits for the oldest; throws what writing threw
+  void finish_writing();  // the same for all
   void check_failures();
   std::string stages() const;  // for people
   void quarantine(const WorkedSample& sample) const;
@@ -71,11 +69,15 @@ class SplitPreparation {
   SampleWork work_;
   std::unique_ptr<Source> source_;
   OrderedTasks<Batch> tasks_;  // ends before the source does
-  std::size_t number_;         // of the shard that is gathered
+  std::size_t number_;         // of shards that were gathered before
+  std::string shard_;          // file name of the one that is gathered
   std::optional<ShardBuilder> builder_;
   std::vector<LedgerRow> rows_;
-  std::size_t bytes_ = 0;      // of memory that the builder's rows take
-  OrderedTasks<void> writer_;  // has the manifest while a shard is under way
+  std::size_t bytes_ = 0;            // of memory that the builder's rows take
+  std::deque<std::size_t> written_;  // of memory that the shards take that were given to the writer
+  std::size_t written_bytes_ = 0;    // all of them
+  bool broken_ = false;              // the writer's: a shard could not be written
+  OrderedTasks<void> writer_;        // has the manifest while shards are under way
 };
 
 inline constexpr const char* kQuarantineName = "quarantine";  // SPLIT-INDEX.EXTENSION of samples that cannot be read

@@ -3,11 +3,10 @@
 #include <hdf5.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
-#include "base/child_process.h"
+#include "base/apart_stream.h"
 #include "base/errors.h"
 #include "datasets/sources/members.h"
 
@@ -34,16 +33,6 @@ class ForeignHandle {
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
-
-void write_all(const void* bytes, std::size_t count) {
-  if (std::fwrite(bytes, 1, count, stdout) != count) throw std::runtime_error("the stream is gone");
-}
-
-void write_text(std::string_view text) {
-  const auto length = static_cast<std::uint32_t>(text.size());
-  write_all(&length, sizeof length);
-  write_all(text.data(), text.size());
-}
 
 herr_t refuse_link(const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) { return -1; }
 
@@ -116,11 +105,11 @@ class RowArray {
     H5Dvlen_reclaim(memory_, to, H5P_DEFAULT, block_.data());
   }
 
-  void write_row(std::uint64_t row) const {
-    if (variable_) return write_text(texts_.at(row));
+  void write_row(std::uint64_t row, const ApartWriter& out) const {
+    if (variable_) return out.text(texts_.at(row));
     const std::string_view bytes = std::string_view(block_).substr(row * bytes_a_row(), bytes_a_row());
-    if (kind_ != "text") return write_all(bytes.data(), bytes.size());
-    write_text(bytes.substr(0, std::min(bytes.find('\0'), bytes.size())));
+    if (kind_ != "text") return out.bytes(bytes);
+    out.text(bytes.substr(0, std::min(bytes.find('\0'), bytes.size())));
   }
 
  private:
@@ -184,7 +173,7 @@ std::vector<RowArray> open_arrays(hid_t file, const std::vector<std::string>& na
   return arrays;
 }
 
-void write_rows(std::vector<RowArray>& arrays) {
+void write_rows(std::vector<RowArray>& arrays, const ApartWriter& out) {
   std::size_t widest = 1;
   for (const RowArray& array : arrays) widest = std::max(widest, array.bytes_a_row());
   const std::uint64_t rows = arrays.front().rows(), step = std::max<std::uint64_t>(1, kBlockBytes / widest);
@@ -192,46 +181,43 @@ void write_rows(std::vector<RowArray>& arrays) {
     const std::uint64_t count = std::min(step, rows - first);
     for (RowArray& array : arrays) array.read(first, count);
     for (std::uint64_t row = 0; row < count; ++row) {
-      write_all(&kRowFollows, 1);
-      for (const RowArray& array : arrays) array.write_row(row);
+      out.byte(kRowFollows);
+      for (const RowArray& array : arrays) array.write_row(row, out);
     }
   }
 }
 
-void serve(const std::string& path, const std::vector<std::string>& names, bool& begun) {
+void write_file(const std::string& path, const std::vector<std::string>& names, const ApartWriter& out) {
   const ForeignHandle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
   if (file < 0) throw std::runtime_error("is no HDF5 file");
   auto arrays = open_arrays(file, names);
   nlohmann::json head{{"rows", arrays.front().rows()}, {"arrays", nlohmann::json::array()}};
   for (const RowArray& array : arrays) head["arrays"].push_back(array.form());
-  const std::string line = head.dump() + "\n";
-  write_all(line.data(), line.size());
-  begun = true;
-  write_rows(arrays);
+  out.byte(kHeadFollows);
+  out.text(head.dump());
+  write_rows(arrays, out);
 }
 
 }  // namespace
 
-int serve_hdf5_rows(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 3) return 2;
-  bound_own_memory(std::stoul(arguments[0]));
+void write_hdf5_rows(const std::string& path, const std::vector<std::string>& arrays, const ApartWriter& out) {
   ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);  // data may lie where nobody may write
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);
-  bool begun = false;
   try {
-    serve(arguments[1], {arguments.begin() + 2, arguments.end()}, begun);
+    write_file(path, arrays, out);
   } catch (const std::exception& error) {
-    if (begun) {
-      write_all(&kErrorFollows, 1);
-      write_text(error.what());
-    } else {
-      const std::string line =
-          nlohmann::json{{"error", error.what()}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-      write_all(line.data(), line.size());
-    }
+    out.byte(kErrorFollows);
+    out.text(error.what());
   }
-  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+int serve_hdf5_rows(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 3) return 2;
+  bound_own_process(std::stoul(arguments[0]));
+  const ApartWriter out;
+  write_hdf5_rows(arguments[1], {arguments.begin() + 2, arguments.end()}, out);
+  return out.flush() ? 0 : 1;
 }
 
 }  // namespace palimpsest

@@ -2,21 +2,24 @@
 // libhdf5 can be led astray by a file.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/apart_stream.h"
+
 namespace palimpsest {
 
-// `palimpsest read-hdf5 MEGABYTES FILE ARRAY...`, which only the program itself calls. To stdout:
-//   one line of JSON: {"rows": N, "arrays": [{"name", "kind": "bytes" | "floats" | "text" | "number", "shape",
-//   "scale"}]} or {"error": "..."} and nothing more; for each row the byte 0, then of each array its values: bytes;
-//   floats (float32, to be divided by scale); a number (float64); of a text its length (uint32) and bytes. Or the byte
-//   1 and an error's length and text, and nothing more.
-// Numbers are in the machine's byte order. Nothing but FILE is opened: no plugins, external links or external storage.
+inline constexpr char kHeadFollows = 2, kRowFollows = 0, kErrorFollows = 1;
+
+// The stream, numbers and texts as ApartWriter writes them: kHeadFollows and a text of JSON, {"rows": N, "arrays":
+// [{"name", "kind": "bytes" | "floats" | "text" | "number", "shape", "scale"}]}; for each row kRowFollows, then of each
+// array its values: bytes; floats (float32, to be divided by scale); a number (float64); a text. Or, in the place of
+// any of these, kErrorFollows, a text, and nothing more. Nothing but the file at `path` is opened: no plugins, external
+// links or external storage.
+void write_hdf5_rows(const std::string& path, const std::vector<std::string>& arrays, const ApartWriter& out);
+
+// `palimpsest read-hdf5 MEGABYTES FILE ARRAY...`, which only the program itself calls.
 inline constexpr const char* kReadHdf5 = "read-hdf5";
 int serve_hdf5_rows(const std::vector<std::string>& arguments);
-
-inline constexpr char kRowFollows = 0, kErrorFollows = 1;
 
 }  // namespace palimpsest

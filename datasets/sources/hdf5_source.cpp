@@ -1,16 +1,17 @@
 // Shapes: H rows, W columns, C channels, N samples of a sound.
 #include "datasets/sources/hdf5_source.h"
 
-#include <sys/wait.h>
-
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
-#include "base/child_process.h"
+#include "base/apart_stream.h"
 #include "base/errors.h"
 #include "base/zero_padded.h"
+#include "datasets/sources/files_in_a_row.h"
 #include "datasets/sources/hdf5_rows.h"
 #include "datasets/sources/identity.h"
+#include "datasets/sources/role_content.h"
 #include "datasets/sources/source_files.h"
 
 namespace palimpsest {
@@ -24,10 +25,17 @@ struct ArrayForm {
   double scale = 1.0;
   std::vector<std::int64_t> shape;  // of a row
 
+  // Has a row few enough values to be read?
+  bool sensible() const {
+    std::int64_t room = kLongestMember;
+    return std::all_of(shape.begin(), shape.end(), [&room](std::int64_t size) {
+      const bool fits = size > 0 && size <= room;
+      room = fits ? room / size : 0;
+      return fits;
+    });
+  }
   std::int64_t values() const {
-    std::int64_t count = 1;
-    for (const std::int64_t size : shape) count *= size;
-    return count;
+    return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   }
 };
 
@@ -36,78 +44,64 @@ class ForeignRows {
  public:
   ForeignRows(const std::filesystem::path& path, const std::vector<std::string>& arrays, const Hdf5Options& options,
               const std::string& program)
-      : path_(path.string()), reader_(command(path_, arrays, options, program), options.stall_seconds) {
-    try {
-      read_head();
-    } catch (const nlohmann::json::exception&) {
-      refuse("led its reader astray");
-    }
+      : path_(path), process_(command(path, arrays, options, program), options.stall_seconds) {
+    asked([this] { read_head(); });
   }
 
   const std::vector<ArrayForm>& forms() const { return forms_; }
   bool at_end() const { return row_ == rows_; }
+  std::string key() const { return path_.stem().string() + ":" + zero_padded(row_, 6); }  // of the next row
   // The values of the next row, one string an array.
   std::vector<std::string> next() {
-    if (read(1).front() == kErrorFollows) refuse(read_text());
     std::vector<std::string> values;
-    for (const ArrayForm& form : forms_) values.push_back(read_value(form));
+    asked([this, &values] {
+      if (read_number<char>(process_) == kErrorFollows) refuse(read_text(process_, kLongestMember));
+      for (const ArrayForm& form : forms_) values.push_back(read_value(form));
+    });
     ++row_;
     return values;
   }
 
  private:
-  static std::vector<std::string> command(const std::string& path, const std::vector<std::string>& arrays,
+  static std::vector<std::string> command(const std::filesystem::path& path, const std::vector<std::string>& arrays,
                                           const Hdf5Options& options, const std::string& program) {
-    std::vector<std::string> words{program, kReadHdf5, std::to_string(options.memory_mb), path};
+    std::vector<std::string> words{program, kReadHdf5, std::to_string(options.memory_mb), path.string()};
     words.insert(words.end(), arrays.begin(), arrays.end());
     return words;
   }
 
-  void read_head() {
-    std::string line;
-    for (std::string byte = read(1); byte != "\n"; byte = read(1)) {
-      if (line.size() == kLongestHead) refuse("led its reader astray");
-      line += byte;
+  [[noreturn]] void refuse(const std::string& rule) const { throw InputError(path_.string(), "", rule); }
+
+  // What is wrong with the process is told as an error of its file.
+  template <class Question>
+  void asked(const Question& question) const {
+    try {
+      question();
+    } catch (const IoError& error) {
+      refuse("at row " + std::to_string(row_) + ": " + error.what() + " (data.hdf5.memory_mb bounds it)");
+    } catch (const nlohmann::json::exception&) {
+      refuse(kLedAstray);
     }
-    const auto head = nlohmann::json::parse(line);
-    if (head.contains("error")) refuse(head.at("error").get<std::string>());
+  }
+
+  void read_head() {
+    if (read_number<char>(process_) == kErrorFollows) refuse(read_text(process_, kLongestHead));
+    const auto head = nlohmann::json::parse(read_text(process_, kLongestHead));
     rows_ = head.at("rows").get<std::int64_t>();
     for (const auto& form : head.at("arrays")) {
       forms_.push_back({form.at("name"), form.at("kind"), form.at("scale"), form.at("shape")});
+      if (!forms_.back().sensible()) refuse(kLedAstray);
     }
-  }
-
-  [[noreturn]] void refuse(const std::string& rule) const { throw InputError(path_, "", rule); }
-
-  std::string read(std::size_t count) {
-    try {
-      std::string bytes = reader_.read(count);
-      if (bytes.size() == count) return bytes;
-    } catch (const IoError& error) {
-      refuse(std::string("its reader was ended at row ") + std::to_string(row_) + ": " + error.what());
-    }
-    const int status = reader_.finish();
-    const std::string how = WIFSIGNALED(status) ? "by signal " + std::to_string(WTERMSIG(status))
-                                                : "with status " + std::to_string(WEXITSTATUS(status));
-    refuse("its reader ended " + how + " at row " + std::to_string(row_) + " (data.hdf5.memory_mb bounds it)");
-  }
-
-  std::string read_text() {
-    const std::string bytes = read(sizeof(std::uint32_t));
-    std::uint32_t length = 0;
-    std::memcpy(&length, bytes.data(), sizeof length);
-    if (static_cast<std::int64_t>(length) > kLongestMember) refuse("has a text of more than 256 MB");
-    return read(length);
   }
 
   std::string read_value(const ArrayForm& form) {
-    if (form.kind == "text") return read_text();
+    if (form.kind == "text") return read_text(process_, kLongestMember);
     const std::size_t size = form.kind == "bytes" ? 1 : form.kind == "floats" ? sizeof(float) : sizeof(double);
-    return read(size * static_cast<std::size_t>(form.values()));
+    return read_exactly(process_, size * static_cast<std::size_t>(form.values()));
   }
 
-  std::string path_;
-  ProgramReader reader_;
+  std::filesystem::path path_;
+  ProgramReader process_;
   std::int64_t rows_ = 0, row_ = 0;
   std::vector<ArrayForm> forms_;
 };
@@ -139,55 +133,46 @@ nlohmann::json number_of(const std::string& bytes) {
 class ArraysReader : public MemberReader {
  public:
   ArraysReader(std::vector<std::filesystem::path> files, Hdf5Options options, MemberRequest request,
-               std::string program)
-      : files_(std::move(files)),
-        options_(std::move(options)),
+               const std::string& program)
+      : options_(std::move(options)),
         request_(std::move(request)),
-        program_(std::move(program)),
-        arrays_(options_.fields) {
-    for (const auto& [name, role] : request_.roles) {
-      for (const std::string& array : role.members) {
-        if (array != "json") arrays_.push_back(array);
-      }
-    }
-    if (options_.damaged == DamagedFile::kStop) open_next();
-  }
+        files_(
+            std::move(files),
+            [this, program](const std::filesystem::path& path) {
+              return std::make_unique<ForeignRows>(path, arrays(), options_, program);
+            },
+            options_.damaged) {}
 
   std::optional<Members> next() override {
-    for (;;) {
-      if (!rows_ && next_file_ == files_.size()) return std::nullopt;
-      try {
-        if (!rows_) open_next();
-        if (auto members = next_of_file()) return members;
-      } catch (const InputError& error) {
-        rows_.reset();
-        if (options_.damaged == DamagedFile::kStop) throw;
-        const std::string key = files_[next_file_ - 1].filename().string();
-        if (request_.wants_key(key)) return Members{.key = key, .error = error.what()};
-      }
-    }
+    return files_.next(request_, [this](ForeignRows& rows) { return next_of(rows); });
   }
 
  private:
-  void open_next() {
-    index_ = 0;
-    rows_ = std::make_unique<ForeignRows>(files_[next_file_++], arrays_, options_, program_);
+  // Those of fields, then those of roles.
+  std::vector<std::string> arrays() const {
+    std::vector<std::string> names = options_.fields;
+    for (const auto& [name, role] : request_.roles) {
+      for (const std::string& array : role.members) {
+        if (array != kJsonMember) names.push_back(array);
+      }
+    }
+    return names;
   }
 
-  std::optional<Members> next_of_file() {
-    while (!rows_->at_end()) {
-      const std::string key = files_[next_file_ - 1].stem().string() + ":" + zero_padded(index_++, 6);
-      const auto values = rows_->next();
-      if (request_.wants_key(key)) return members_of(key, values);
+  std::optional<Members> next_of(ForeignRows& rows) const {
+    while (!rows.at_end()) {
+      const std::string key = rows.key();
+      const auto values = rows.next();
+      if (request_.wants_key(key)) return members_of(key, rows.forms(), values);
     }
-    rows_.reset();
     return std::nullopt;
   }
 
-  Members members_of(const std::string& key, const std::vector<std::string>& values) const {
+  Members members_of(const std::string& key, const std::vector<ArrayForm>& forms,
+                     const std::vector<std::string>& values) const {
     Members members{.key = key};
     try {
-      for (std::size_t array = 0; array < values.size(); ++array) add(members, rows_->forms()[array], values[array]);
+      for (std::size_t array = 0; array < values.size(); ++array) add(members, forms[array], values[array]);
     } catch (const InputError& error) {
       members.error = error.what();
     }
@@ -220,14 +205,9 @@ class ArraysReader : public MemberReader {
     throw InputError("", form.name, "is no field: it has many numbers a row");
   }
 
-  std::vector<std::filesystem::path> files_;
   Hdf5Options options_;
   MemberRequest request_;
-  std::string program_;
-  std::vector<std::string> arrays_;
-  std::size_t next_file_ = 0;
-  std::unique_ptr<ForeignRows> rows_;  // null before the first file, between two and after the last
-  std::int64_t index_ = 0;
+  FilesInARow<ForeignRows> files_;
 };
 
 }  // namespace

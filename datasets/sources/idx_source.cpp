@@ -19,7 +19,7 @@ constexpr std::int64_t kLargestItem = 64'000'000;
 // One IDX file, item by item along its first dimension.
 class IdxFile {
  public:
-  explicit IdxFile(const std::filesystem::path& path) : file_(path) {
+  IdxFile(const std::filesystem::path& path, const ArchiveOpener& open) : file_(path, open) {
     const std::string head = file_.read(4);
     if (head.size() < 4 || head[0] != 0 || head[1] != 0) refuse("is no IDX file");
     if (static_cast<std::uint8_t>(head[2]) != kBytes) refuse("does not hold unsigned bytes");
@@ -66,12 +66,12 @@ std::string key_of_item(const std::filesystem::path& path, std::int64_t index) {
 class IdxReader : public MemberReader {
  public:
   IdxReader(const std::filesystem::path& pictures, const IdxOptions& options, MemberRequest request)
-      : path_(pictures), pictures_(pictures), options_(options), request_(std::move(request)) {
+      : path_(pictures), pictures_(pictures, request.archives), options_(options), request_(std::move(request)) {
     const auto shape = pictures_.shape();
     const bool grey = shape.size() == 2, coloured = shape.size() == 3 && shape[2] == 3;
     if (!grey && !coloured) pictures_.refuse("holds no pictures: its items are neither [H,W] nor [H,W,3]");
     if (options_.labels.empty()) return;
-    labels_.emplace(find_data(options_.labels, "data.idx.labels"));
+    labels_.emplace(find_data(options_.labels, "data.idx.labels"), request_.archives);
     if (!labels_->shape().empty()) labels_->refuse("holds no labels: its items are no single numbers");
     if (labels_->count() != pictures_.count()) {
       labels_->refuse("has " + std::to_string(labels_->count()) + " labels, " + pictures.filename().string() + " " +

@@ -2,6 +2,7 @@
 
 #include "base/errors.h"
 #include "base/zero_padded.h"
+#include "datasets/sources/files_in_a_row.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/packed_file.h"
 #include "datasets/sources/source_files.h"
@@ -28,52 +29,31 @@ bool is_json_lines(const fs::path& path) {
 // "FILE:000017".
 std::string key_of_line(const std::string& file, std::int64_t number) { return file + ":" + zero_padded(number, 6); }
 
-class LinesReader : public MemberReader {
+// One file, cut into units.
+class UnitFile {
  public:
-  LinesReader(std::vector<fs::path> files, const LinesOptions& options, MemberRequest request)
-      : files_(std::move(files)), options_(options), request_(std::move(request)) {
-    open_next();
-  }
-
-  std::optional<Members> next() override {
-    while (file_) {
-      while (auto unit = next_unit()) {
-        const std::string key = key_of_line(name_, unit->first_line);
-        if (!unit->text.empty() && request_.wants_key(key)) return members_of(key, *unit);
-      }
-      open_next();
-    }
-    return std::nullopt;
-  }
-
- private:
   struct Unit {
     std::string text;
     std::int64_t first_line = 0;
     bool too_long = false;
   };
 
-  void open_next() {
-    file_.reset();
-    number_ = 0;
-    if (next_file_ == files_.size()) return;
-    const fs::path& path = files_[next_file_++];
-    file_ = std::make_unique<PackedFile>(path);
-    name_ = unpacked_name(path).stem().string();
-    member_ = is_json_lines(path) ? "json" : "txt";
-  }
+  UnitFile(const fs::path& path, TextUnit kind, const ArchiveOpener& open)
+      : file_(path, open),
+        kind_(kind),
+        name_(unpacked_name(path).stem().string()),
+        member_(is_json_lines(path) ? "json" : "txt") {}
 
-  bool ends_unit(const std::string& line) const {
-    return options_.sample == TextUnit::kFortune ? line == "%" : line.find_first_not_of(" \t") == std::string::npos;
-  }
+  const std::string& name() const { return name_; }      // without its endings
+  const std::string& member() const { return member_; }  // what a unit of it is called
 
   // The next line, or the lines up to the one that ends them; nullopt at the file's end.
-  std::optional<Unit> next_unit() {
-    if (!file_->next_line(line_, kLongestLine)) return std::nullopt;
+  std::optional<Unit> next() {
+    if (!file_.next_line(line_, kLongestLine)) return std::nullopt;
     Unit unit{std::move(line_.text), ++number_, line_.too_long};
-    if (options_.sample == TextUnit::kLine) return unit;
+    if (kind_ == TextUnit::kLine) return unit;
     if (ends_unit(unit.text)) return Unit{"", number_, false};
-    while (file_->next_line(line_, kLongestLine)) {
+    while (file_.next_line(line_, kLongestLine)) {
       ++number_;
       if (ends_unit(line_.text)) break;
       unit.too_long = unit.too_long || line_.too_long || unit.text.size() + line_.text.size() >= kLongestLine;
@@ -82,19 +62,42 @@ class LinesReader : public MemberReader {
     return unit;
   }
 
-  Members members_of(const std::string& key, Unit& unit) const {
-    if (unit.too_long) return {.key = key, .error = "has more than 1 MB"};
-    return {.key = key, .bytes = {{member_, std::move(unit.text)}}};
+ private:
+  bool ends_unit(const std::string& line) const {
+    return kind_ == TextUnit::kFortune ? line == "%" : line.find_first_not_of(" \t") == std::string::npos;
   }
 
-  std::vector<fs::path> files_;
-  LinesOptions options_;
-  MemberRequest request_;
-  std::size_t next_file_ = 0;
-  std::unique_ptr<PackedFile> file_;  // null after the last
-  std::string name_, member_;         // without its endings; what a line of it is called
+  PackedFile file_;
+  TextUnit kind_;
+  std::string name_, member_;
   PackedFile::Line line_;
-  std::int64_t number_ = 0;
+  std::int64_t number_ = 0;  // of lines that were read
+};
+
+class LinesReader : public MemberReader {
+ public:
+  LinesReader(std::vector<fs::path> files, const LinesOptions& options, MemberRequest request)
+      : request_(std::move(request)), files_(std::move(files), [this, kind = options.sample](const fs::path& path) {
+          return std::make_unique<UnitFile>(path, kind, request_.archives);
+        }) {}
+
+  std::optional<Members> next() override {
+    return files_.next(request_, [this](UnitFile& file) { return next_of(file); });
+  }
+
+ private:
+  std::optional<Members> next_of(UnitFile& file) const {
+    while (auto unit = file.next()) {
+      const std::string key = key_of_line(file.name(), unit->first_line);
+      if (unit->text.empty() || !request_.wants_key(key)) continue;
+      if (unit->too_long) return Members{.key = key, .error = "has more than 1 MB"};
+      return Members{.key = key, .bytes = {{file.member(), std::move(unit->text)}}};
+    }
+    return std::nullopt;
+  }
+
+  MemberRequest request_;
+  FilesInARow<UnitFile> files_;
 };
 
 }  // namespace

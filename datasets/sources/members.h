@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "datasets/sources/archive.h"
 #include "datasets/sources/data_options.h"
 #include "datasets/sources/source.h"
 #include "modalities/media/apart.h"
@@ -31,6 +32,7 @@ struct MemberRequest {
   std::string split{};                                  // for sources that are drawn and have no files
   LimitOptions limits{};
   Decoding decoding{};
+  ArchiveOpener archives = open_archive;
   std::string group_field{};  // when not empty, `accepts_group` is asked in the place of `accepts`
   std::function<bool(const std::string& key, const std::string& group)> accepts_group{};
 

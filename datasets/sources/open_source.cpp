@@ -82,6 +82,7 @@ std::unique_ptr<Source> open_source(const DataOptions& data, const std::string& 
   };
   request.limits = data.limits;
   request.decoding = reading.decoding;
+  request.archives = reading.archives;
   auto source = split_source(form_of(data).open(data, std::move(request)), cursor);
   if (reading.look) source = std::make_unique<LookedAt>(std::move(source), reading.look);
   if (split_options.variation.copies > 0) source = varied_source(std::move(source), split_options.variation);

@@ -1,6 +1,7 @@
 // A data set's split as one source: files, split, speech.
 #pragma once
 
+#include "datasets/sources/archive.h"
 #include "datasets/sources/data_options.h"
 #include "datasets/sources/source.h"
 #include "datasets/sources/split_source.h"
@@ -15,6 +16,7 @@ struct Reading {
   std::function<void(ReadResult&)> look =
       {};  // at media as their files have them, before pictures are fitted or varied
   Decoding decoding = {};
+  ArchiveOpener archives = open_archive;
 };
 
 // The samples of a split with the named roles (all when empty). InputError: unknown split or role (nearest suggested),

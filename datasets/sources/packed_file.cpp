@@ -4,28 +4,31 @@
 
 namespace palimpsest {
 
-PackedFile::PackedFile(const std::filesystem::path& path) : path_(path), archive_(new_archive()) {
-  archive_read_support_format_raw(archive_.get());
-  archive_entry* entry = nullptr;
-  if (archive_read_open_filename(archive_.get(), path_.c_str(), kArchiveBlock) != ARCHIVE_OK) refuse("cannot be read");
-  const int status = archive_read_next_header(archive_.get(), &entry);
-  ended_ = status == ARCHIVE_EOF;  // an empty file
-  if (status != ARCHIVE_OK && !ended_) refuse("is cut or damaged");
+PackedFile::PackedFile(const std::filesystem::path& path, const ArchiveOpener& open) : path_(path) {
+  try {
+    archive_ = open(path, ArchiveForm::kFile);
+  } catch (const ArchiveError& error) {
+    throw InputError(path_.string(), "", std::string("cannot be read: ") + error.what());
+  }
+  told([this] { ended_ = !archive_->next_member(); });
 }
 
-void PackedFile::refuse(const char* rule) const {
-  throw InputError(path_.string(), "", rule + (": " + archive_reason(*archive_)));
+template <class Step>
+void PackedFile::told(const Step& step) const {
+  try {
+    step();
+  } catch (const ArchiveError& error) {
+    throw InputError(path_.string(), "", std::string("is cut or damaged: ") + error.what());
+  }
 }
 
 bool PackedFile::fill() {
   while (left_.empty() && !ended_) {
-    const void* block = nullptr;
-    std::size_t size = 0;
-    la_int64_t offset = 0;
-    const int status = archive_read_data_block(archive_.get(), &block, &size, &offset);
-    ended_ = status == ARCHIVE_EOF;
-    if (status != ARCHIVE_OK && !ended_) refuse("is cut or damaged");
-    if (!ended_) left_ = {static_cast<const char*>(block), size};
+    told([this] {
+      const auto piece = archive_->next_piece();
+      ended_ = !piece;
+      if (piece) left_ = piece->bytes;
+    });
   }
   return !left_.empty();
 }

@@ -4,13 +4,14 @@
 #include <filesystem>
 #include <string>
 
-#include "datasets/sources/archive_handle.h"
+#include "datasets/sources/archive.h"
 
 namespace palimpsest {
 
 class PackedFile {
  public:
-  explicit PackedFile(const std::filesystem::path& path);  // InputError when it cannot be opened
+  // InputError when it cannot be opened.
+  explicit PackedFile(const std::filesystem::path& path, const ArchiveOpener& open = open_archive);
 
   // Exactly `count` bytes, or fewer where the file ends. InputError naming the file when it is cut or damaged.
   std::string read(std::size_t count);
@@ -26,10 +27,11 @@ class PackedFile {
 
  private:
   bool fill();  // the next block; false at the end
-  [[noreturn]] void refuse(const char* rule) const;
+  template <class Step>
+  void told(const Step& step) const;  // does it, naming the file where it fails
 
   std::filesystem::path path_;
-  ArchiveHandle archive_;
+  std::unique_ptr<Archive> archive_;
   std::string_view left_;  // of the block at hand; owned by the archive
   bool ended_ = false;
 };

@@ -3,6 +3,7 @@
 #include "base/bounded_json.h"
 #include "base/errors.h"
 #include "base/files.h"
+#include "datasets/sources/data_options.h"
 #include "modalities/media/text.h"
 
 namespace palimpsest {

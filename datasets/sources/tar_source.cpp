@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "datasets/sources/files_in_a_row.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/source_files.h"
 #include "datasets/sources/tar_file.h"
@@ -36,56 +37,33 @@ NameParts split_member(const std::string& full_name) {
   return {name.substr(0, dot), lower(name.substr(dot + 1))};
 }
 
-class TarReader : public MemberReader {
+// One tar, group by group.
+class TarGroups {
  public:
-  TarReader(std::vector<std::filesystem::path> tars, const TarOptions& options, MemberRequest request)
-      : tars_(std::move(tars)), options_(options), request_(std::move(request)), extensions_(request_.extensions()) {
-    if (options_.damaged == DamagedFile::kStop) open_next();  // what is no tar is told before work begins
-  }
-
-  std::optional<Members> next() override {
-    for (;;) {
-      if (!tar_ && next_tar_ == tars_.size()) return std::nullopt;
-      try {
-        if (!tar_) open_next();
-        if (auto members = next_of_tar()) return members;
-      } catch (const InputError& error) {
-        if (options_.damaged == DamagedFile::kStop) throw;
-        const std::string key = tars_[next_tar_ - 1].filename().string();
-        tar_.reset();
-        if (request_.wants_key(key)) return Members{.key = key, .error = error.what()};
-      }
-    }
-  }
-
- private:
-  void open_next() {
-    const std::filesystem::path& path = tars_[next_tar_++];
-    tar_.reset();
-    seen_.clear();
-    tar_ = std::make_unique<TarFile>(path);
+  TarGroups(const std::filesystem::path& path, const MemberRequest& request)
+      : tar_(path, request.archives), request_(request), extensions_(request.extensions()) {
     advance();
   }
 
-  // To the next member that belongs to a sample, or whose name must be told of.
-  void advance() {
-    do {
-      more_ = tar_->advance();
-      safe_ = more_ && is_safe_name(tar_->name());
-      parts_ = safe_ ? split_member(tar_->name()) : NameParts{};
-    } while (more_ && safe_ && parts_.key.empty());
-  }
-
-  // The next wanted group; nullopt, and the tar put away, at its end.
-  std::optional<Members> next_of_tar() {
+  // The next wanted group; nullopt at the end.
+  std::optional<Members> next() {
     while (more_) {
-      const std::string key = safe_ ? parts_.key : printable_name(tar_->name());
+      const std::string key = safe_ ? parts_.key : printable_name(tar_.name());
       const bool wanted = request_.wants_key(key);
       Members members = safe_ ? read_group(key, wanted) : unsafe(key);
       if (wanted) return members;
     }
-    tar_.reset();
     return std::nullopt;
+  }
+
+ private:
+  // To the next member that belongs to a sample, or whose name must be told of.
+  void advance() {
+    do {
+      more_ = tar_.advance();
+      safe_ = more_ && is_safe_name(tar_.name());
+      parts_ = safe_ ? split_member(tar_.name()) : NameParts{};
+    } while (more_ && safe_ && parts_.key.empty());
   }
 
   Members unsafe(const std::string& key) {
@@ -104,26 +82,41 @@ class TarReader : public MemberReader {
   }
 
   // Reads the member at hand into the group; returns what is wrong with it.
-  std::string read_member(Members& members) const {
+  std::string read_member(Members& members) {
     const std::string& extension = parts_.extension;
-    if (!tar_->is_file()) return "." + extension + " is not a file but a link or a device";
+    if (!tar_.is_file()) return "." + extension + " is not a file but a link or a device";
     if (!extensions_.contains(extension)) return "";
     if (members.bytes.contains(extension)) return "has ." + extension + " twice";
-    const std::string wrong = request_.too_long(extension, tar_->size(), members);
+    const std::string wrong = request_.too_long(extension, tar_.size(), members);
     if (!wrong.empty()) return wrong;
-    members.bytes.emplace(extension, tar_->read());
+    members.bytes.emplace(extension, tar_.read());
     return "";
   }
 
-  std::vector<std::filesystem::path> tars_;
-  TarOptions options_;
-  MemberRequest request_;
+  TarFile tar_;
+  const MemberRequest& request_;
   std::set<std::string> extensions_;
-  std::size_t next_tar_ = 0;
-  std::unique_ptr<TarFile> tar_;  // null before the first, between two and after the last
   bool more_ = false, safe_ = false;
   NameParts parts_;                       // of the member at hand
   std::unordered_set<std::string> seen_;  // keys of this tar
+};
+
+class TarReader : public MemberReader {
+ public:
+  TarReader(std::vector<std::filesystem::path> tars, const TarOptions& options, MemberRequest request)
+      : request_(std::move(request)),
+        tars_(
+            std::move(tars),
+            [this](const std::filesystem::path& path) { return std::make_unique<TarGroups>(path, request_); },
+            options.damaged) {}
+
+  std::optional<Members> next() override {
+    return tars_.next(request_, [](TarGroups& tar) { return tar.next(); });
+  }
+
+ private:
+  MemberRequest request_;
+  FilesInARow<TarGroups> tars_;
 };
 
 std::vector<std::filesystem::path> tars_of(const DataOptions& data) {

@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "base/errors.h"
+#include "datasets/sources/files_in_a_row.h"
 #include "datasets/sources/identity.h"
 #include "datasets/sources/packed_file.h"
 #include "datasets/sources/source_files.h"
@@ -50,40 +50,41 @@ Members read_synset(const std::string& key, const std::string& line) {
   return members;
 }
 
+// "data.noun"
+struct DataFile {
+  PackedFile file;
+  std::string part;  // of speech
+};
+
+std::unique_ptr<DataFile> open_data_file(const std::filesystem::path& path, const ArchiveOpener& open) {
+  const std::string name = path.filename().string();
+  return std::make_unique<DataFile>(DataFile{PackedFile(path, open), name.substr(name.find('.') + 1)});
+}
+
 class WordnetReader : public MemberReader {
  public:
   WordnetReader(std::vector<std::filesystem::path> files, MemberRequest request)
-      : files_(std::move(files)), request_(std::move(request)) {
-    open_next();
-  }
+      : request_(std::move(request)), files_(std::move(files), [this](const std::filesystem::path& path) {
+          return open_data_file(path, request_.archives);
+        }) {}
 
   std::optional<Members> next() override {
-    while (file_) {
-      while (file_->next_line(line_, kLongestSynset)) {
-        if (line_.text.empty() || line_.text.front() == ' ') continue;
-        const std::string key = part_ + ":" + line_.text.substr(0, line_.text.find(' '));
-        if (request_.wants_key(key)) return read_synset(key, line_.text);
-      }
-      open_next();
+    return files_.next(request_, [this](DataFile& data) { return next_of(data); });
+  }
+
+ private:
+  std::optional<Members> next_of(DataFile& data) {
+    while (data.file.next_line(line_, kLongestSynset)) {
+      if (line_.text.empty() || line_.text.front() == ' ') continue;
+      const std::string key = data.part + ":" + line_.text.substr(0, line_.text.find(' '));
+      if (request_.wants_key(key)) return read_synset(key, line_.text);
     }
     return std::nullopt;
   }
 
- private:
-  void open_next() {
-    file_.reset();
-    if (next_file_ == files_.size()) return;
-    const std::string name = files_[next_file_].filename().string();
-    part_ = name.substr(name.find('.') + 1);  // of speech
-    file_ = std::make_unique<PackedFile>(files_[next_file_++]);
-  }
-
-  std::vector<std::filesystem::path> files_;
   MemberRequest request_;
-  std::size_t next_file_ = 0;
-  std::unique_ptr<PackedFile> file_;  // null after the last
+  FilesInARow<DataFile> files_;
   PackedFile::Line line_;
-  std::string part_;
 };
 
 }  // namespace

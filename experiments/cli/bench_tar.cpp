@@ -12,6 +12,7 @@ namespace {
 struct BenchTarOptions {
   std::string file;
   std::int64_t repeats = 7;
+  bool apart = false;  // by a process of its own?
   bool json = false;
 };
 
@@ -19,8 +20,8 @@ struct TarContent {
   std::int64_t members = 0, bytes = 0;
 };
 
-TarContent read_every_member(const std::string& path) {
-  TarFile tar(path);
+TarContent read_every_member(const std::string& path, const ArchiveOpener& open) {
+  TarFile tar(path, open);
   TarContent content;
   while (tar.advance()) {
     content.bytes += static_cast<std::int64_t>(tar.read().size());
@@ -33,11 +34,14 @@ TarContent read_every_member(const std::string& path) {
 void run_bench_tar(const BenchTarOptions& options) {
   if (options.repeats < 1) throw InputError("command line", "--repeats", "must be at least 1");
   const double megabytes = static_cast<double>(std::filesystem::file_size(options.file)) / 1e6;
+  const ArchiveOpener open = options.apart
+                                 ? apart_archives({.program = std::filesystem::read_symlink("/proc/self/exe").string()})
+                                 : open_archive;
   TarContent content;
   std::vector<double> ours, cats, shares;
   for (std::int64_t repeat = 0; repeat <= options.repeats; ++repeat) {
     const Stopwatch reading;
-    content = read_every_member(options.file);
+    content = read_every_member(options.file, open);
     const double own = reading.seconds();
     const Stopwatch piping;
     program_output({"sh", "-c", "cat \"$1\" | cat >/dev/null", "sh", options.file});
@@ -47,7 +51,8 @@ void run_bench_tar(const BenchTarOptions& options) {
     cats.push_back(megabytes / cat);
     shares.push_back(cat / own);
   }
-  Facts facts{{"file", options.file}, {"members", content.members}, {"content_bytes", content.bytes}};
+  Facts facts{
+      {"file", options.file}, {"apart", options.apart}, {"members", content.members}, {"content_bytes", content.bytes}};
   add_spread(facts, "megabytes_a_second", ours);
   add_spread(facts, "cat_megabytes_a_second", cats);
   add_spread(facts, "share_of_cat", shares);
@@ -63,6 +68,7 @@ void add_bench_tar(CLI::App& bench) {
   command->add_option("FILE", options->file, "a tar")->required()->check(CLI::ExistingFile);
   command->add_option("--repeats", options->repeats, "rounds after the first, which fills the cache")
       ->capture_default_str();
+  command->add_flag("--apart", options->apart, "by a process of its own, as with prepare.apart");
   command->add_flag("--json", options->json, "one JSON object on stdout");
   command->callback([options] { run_bench_tar(*options); });
 }

@@ -5,11 +5,18 @@
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
+#include "datasets/sources/archive.h"
 #include "datasets/sources/hdf5_rows.h"
 #include "experiments/cli/commands.h"
 #include "modalities/media/apart.h"
 
 namespace {
+
+// First words by which this program calls itself.
+constexpr std::pair<std::string_view, int (*)(const std::vector<std::string>&)> kServices[] = {
+    {palimpsest::kReadArchives, palimpsest::serve_archives},
+    {palimpsest::kReadHdf5, palimpsest::serve_hdf5_rows},
+    {palimpsest::kDecodeApart, palimpsest::serve_decoding}};
 
 constexpr int kDone = 0, kFailed = 1, kWrongInput = 2, kInterrupted = 130;
 
@@ -39,10 +46,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  if (!arguments.empty() && arguments.front() == palimpsest::kReadHdf5)  // this program called itself
-    return palimpsest::serve_hdf5_rows({arguments.begin() + 1, arguments.end()});
-  if (!arguments.empty() && arguments.front() == palimpsest::kDecodeApart)
-    return palimpsest::serve_decoding({arguments.begin() + 1, arguments.end()});
+  for (const auto& [word, serve] : kServices) {
+    if (!arguments.empty() && arguments.front() == word) return serve({arguments.begin() + 1, arguments.end()});
+  }
   palimpsest::prepare_process();
   try {
     return run(argc, argv);

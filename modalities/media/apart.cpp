@@ -6,13 +6,9 @@
 // Shapes: H rows, W columns, C channels (3), N samples.
 #include "modalities/media/apart.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstring>
 
-#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/failpoint.h"
 
@@ -23,17 +19,7 @@ namespace {
 constexpr char kLarge = 'l', kError = 'e', kMedia = 'm', kGoOn = 'g';
 constexpr const char *kWantsMedia = "media", *kWantsFilm = "film", *kWantsClip = "clip";
 
-template <class Number>
-std::string bytes_of_number(Number number) {
-  return {reinterpret_cast<const char*>(&number), sizeof number};
-}
-
-template <class Number>
-Number number_of_bytes(const std::string& bytes) {
-  Number number{};
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return number;
-}
+constexpr std::size_t kLongestError = 64 << 10, kLongestText = 1 << 30;  // bytes
 
 nlohmann::json header_of(std::string_view bytes, std::string_view name, const MediaForm& form) {
   const ImageLimits& image = form.limits.image;
@@ -86,35 +72,32 @@ bool get(std::string& bytes, std::size_t count) {
   return std::fread(bytes.data(), 1, count, stdin) == count;
 }
 
-void put(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stdout); }
-void put_count(std::size_t count) { put(bytes_of_number(static_cast<std::int64_t>(count))); }
-
 struct Putter {
-  void operator()(const Text& text) const {
-    put_count(text.utf8.size());
-    put(text.utf8);
-  }
+  void operator()(const Text& text) const { out.text(text.utf8); }
   void operator()(const Image& image) const {
     const at::Tensor pixels_HWC = image.pixels_HWC.contiguous();
-    put(bytes_of_number(pixels_HWC.size(0)) + bytes_of_number(pixels_HWC.size(1)));
-    put({static_cast<const char*>(pixels_HWC.const_data_ptr()), pixels_HWC.nbytes()});
+    out.number(pixels_HWC.size(0));
+    out.number(pixels_HWC.size(1));
+    out.bytes({static_cast<const char*>(pixels_HWC.const_data_ptr()), pixels_HWC.nbytes()});
   }
   void operator()(const Audio& audio) const {
     const at::Tensor samples_N = audio.samples_N.contiguous();
-    put(bytes_of_number(samples_N.numel()));
-    put({static_cast<const char*>(samples_N.const_data_ptr()), samples_N.nbytes()});
+    out.number(samples_N.numel());
+    out.bytes({static_cast<const char*>(samples_N.const_data_ptr()), samples_N.nbytes()});
   }
+  ApartWriter out = ApartWriter();
 };
 
 void put_error(std::string_view text) {
-  put({&kError, 1});
-  put_count(text.size());
-  put(text);
+  ApartWriter().byte(kError);
+  ApartWriter().text(text.substr(0, kLongestError));
 }
 
+void put_count(std::size_t count) { ApartWriter().number(static_cast<std::int64_t>(count)); }
+
 void ask_for_large() {
-  put({&kLarge, 1});
-  std::fflush(stdout);
+  ApartWriter().byte(kLarge);
+  ApartWriter().flush();
   std::string answer;
   get(answer, 1);
 }
@@ -123,13 +106,13 @@ void answer_media(const nlohmann::json& header, std::string_view bytes) {
   MediaForm form = form_of_header(header);
   form.limits.image.before_large = ask_for_large;
   const Media media = decode_media(bytes, header.at("name").get<std::string>(), form).media;
-  put({&kMedia, 1});
+  ApartWriter().byte(kMedia);
   std::visit(Putter{}, media);
 }
 
 void answer_clip(FilmClips& film) {
   const FilmClip clip = film.next();
-  put({&kMedia, 1});
+  ApartWriter().byte(kMedia);
   put_count(clip.frames.size());
   for (const Image& frame : clip.frames) Putter{}(frame);
   put_count(clip.sound ? 1 : 0);
@@ -145,7 +128,7 @@ void answer(const nlohmann::json& header, std::string bytes, std::unique_ptr<Fil
     film.reset();
     if (wants == kWantsMedia) return answer_media(header, bytes);
     film = open_film(std::move(bytes), name, film_form_of_header(header));
-    put({&kMedia, 1});
+    ApartWriter().byte(kMedia);
     put_count(static_cast<std::size_t>(film->count()));
   } catch (const InputError& error) {
     put_error(error.what());
@@ -154,23 +137,19 @@ void answer(const nlohmann::json& header, std::string bytes, std::unique_ptr<Fil
   }
 }
 
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) return "by signal " + std::to_string(WTERMSIG(status));
-  return "with status " + std::to_string(WEXITSTATUS(status));
-}
-
 }  // namespace
 
 int serve_decoding(const std::vector<std::string>& arguments) {
   if (arguments.size() != 1) return 2;
-  bound_own_memory(std::stoul(arguments[0]));
+  bound_own_process(std::stoul(arguments[0]));
   std::unique_ptr<FilmClips> film;
-  for (std::string length, header, bytes; get(length, sizeof(std::uint32_t));) {
-    if (!get(header, number_of_bytes<std::uint32_t>(length))) return 1;
+  std::uint32_t length = 0;
+  for (std::string header, bytes; std::fread(&length, sizeof length, 1, stdin) == 1;) {
+    if (!get(header, length)) return 1;
     const auto request = nlohmann::json::parse(header);
     if (!get(bytes, request.at("bytes").get<std::size_t>())) return 1;
     answer(request, std::move(bytes), film);
-    if (std::fflush(stdout) != 0) return 1;
+    if (!ApartWriter().flush()) return 1;
   }
   return 0;
 }
@@ -205,29 +184,26 @@ class ApartDecoders::Process {
   // Until the answer's kMedia.
   void ask(const nlohmann::json& request, std::string_view bytes, const std::function<void()>& before_large = {}) {
     const std::string header = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    dialogue_.write(bytes_of_number(static_cast<std::uint32_t>(header.size())) + header);
+    const auto length = static_cast<std::uint32_t>(header.size());
+    dialogue_.write({reinterpret_cast<const char*>(&length), sizeof length});
+    dialogue_.write(header);
     dialogue_.write(bytes);
-    char word = read(1).front();
-    for (; word == kLarge; word = read(1).front()) {
+    char word = read_number<char>(answers_);
+    for (; word == kLarge; word = read_number<char>(answers_)) {
       if (before_large) before_large();
       dialogue_.write({&kGoOn, 1});
     }
-    if (word == kError) throw InputError(read(static_cast<std::size_t>(read_count())), "", "");
+    if (word == kError) throw InputError(read_text(answers_, kLongestError), "", "");
   }
 
-  std::string read(std::size_t count) {
-    std::string bytes = dialogue_.read(count);
-    if (bytes.size() < count) throw IoError("", "", "its decoder was ended " + how_it_ended(dialogue_.finish()));
-    return bytes;
-  }
-  std::int64_t read_count() { return number_of_bytes<std::int64_t>(read(sizeof(std::int64_t))); }
+  std::int64_t read_count() { return read_number<std::int64_t>(answers_); }
 
   at::Tensor read_tensor(at::IntArrayRef shape, at::ScalarType type) {
     at::Tensor tensor = at::empty(shape, type);
     auto* out = static_cast<char*>(tensor.mutable_data_ptr());
     constexpr std::size_t kPiece = 1 << 20;  // so that what is read is never there twice
     for (std::size_t done = 0; done < tensor.nbytes();) {
-      const std::string piece = read(std::min(kPiece, tensor.nbytes() - done));
+      const std::string piece = read_exactly(answers_, std::min(kPiece, tensor.nbytes() - done));
       std::memcpy(out + done, piece.data(), piece.size());
       done += piece.size();
     }
@@ -235,7 +211,7 @@ class ApartDecoders::Process {
   }
 
   Media read_media(const MediaForm& form) {
-    if (form.kind == "text") return Text{read(static_cast<std::size_t>(read_count()))};
+    if (form.kind == "text") return Text{read_text(answers_, kLongestText)};
     if (form.kind == "audio") return read_audio(form.sample_rate);
     return read_image();
   }
@@ -246,6 +222,7 @@ class ApartDecoders::Process {
   }
 
   ProgramDialogue dialogue_;
+  ProgramReader& answers_ = dialogue_.answers();
 };
 
 // A process that is kept for the next file in the end, unless it is at its own.
@@ -259,7 +236,7 @@ class ApartDecoders::Lease {
   // What the question makes of the process; InputError naming `name` where that ends.
   template <class Question>
   auto ask(std::string_view name, const Question& question) {
-    if (!process_) throw InputError(name, "", "its decoder was ended before");
+    if (!process_) throw InputError(name, "", "the process that reads it was ended before");
     try {
       return question(*process_);
     } catch (const IoError& error) {  // gone, or about to be

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/apart_stream.h"
 #include "modalities/media/film_clips.h"
 #include "modalities/media/form.h"
 
@@ -26,14 +27,9 @@ inline constexpr const char* kDecodeApart = "--decode-apart";  // the first argu
 // Answers requests on stdin until it ends; `arguments`: the memory that decoding may take, MB. Returns the exit code.
 int serve_decoding(const std::vector<std::string>& arguments);
 
-struct ApartOptions {
-  std::string program;            // one that serves when its first argument is kDecodeApart
-  std::int64_t memory_mb = 1536;  // that a process may take
-  double stall_seconds = 60.0;    // that decoding one file may take
-};
-
 class ApartDecoders {
  public:
+  // The program serves when its first argument is kDecodeApart; decoding one file may take `stall_seconds`.
   explicit ApartDecoders(ApartOptions options);
   ~ApartDecoders();
 

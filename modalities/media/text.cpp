@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/errors.h"
@@ -44,6 +45,9 @@ std::size_t first_invalid_utf8(std::string_view bytes) {
 }
 
 std::string normalize_nfc(std::string_view utf8) {
+  const bool ascii =
+      std::all_of(utf8.begin(), utf8.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+  if (ascii) return std::string(utf8);  // composed as it is
   utf8proc_uint8_t* composed = nullptr;
   const utf8proc_ssize_t length =
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()), static_cast<utf8proc_ssize_t>(utf8.size()),

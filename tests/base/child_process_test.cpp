@@ -50,17 +50,17 @@ TEST(ChildProcess, OneIsSpokenWith) {
   const std::string large(300'000, 'x');
   for (int round = 0; round < 3; ++round) {
     cat.write("abc");
-    EXPECT_EQ(cat.read(3), "abc");
+    EXPECT_EQ(cat.answers().read(3), "abc");
   }
   ProgramDialogue counter({"sh", "-c", "head -c 300000 | wc -c"}, 60);
   counter.write(large);
-  EXPECT_EQ(counter.read(6), "300000");
+  EXPECT_EQ(counter.answers().read(6), "300000");
 }
 
 TEST(ChildProcess, WritingToOneThatIsGoneIsAnErrorAndNoSignal) {
   ProgramDialogue gone({"true"}, 60);
-  EXPECT_EQ(gone.read(1), "");
-  EXPECT_EQ(gone.finish(), 0);
+  EXPECT_EQ(gone.answers().read(1), "");
+  EXPECT_EQ(gone.answers().finish(), 0);
   EXPECT_THAT(message_of<IoError>([&] {
                 for (int round = 0; round < 100; ++round) gone.write(std::string(100'000, 'x'));
               }),

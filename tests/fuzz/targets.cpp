@@ -10,6 +10,8 @@
 #include "datasets/puzzles/puzzle.h"
 #include "datasets/scenes/caption.h"
 #include "datasets/shards/shard_reader.h"
+#include "datasets/sources/hdf5_rows.h"
+#include "datasets/sources/hdf5_source.h"
 #include "datasets/sources/idx_source.h"
 #include "datasets/sources/lines_source.h"
 #include "datasets/sources/table.h"
@@ -20,6 +22,7 @@
 #include "modalities/media/image.h"
 #include "modalities/media/streams.h"
 #include "modalities/media/text.h"
+#include "tests/support/child.h"
 #include "tests/support/scratch.h"
 #include "tokenizers/tokenizer.h"
 
@@ -61,6 +64,44 @@ void drain(Source& source) {
 void fuzz_tar(std::string_view bytes) {
   const MemberRequest request{{{"caption", role_of("text", {"txt", "json"})}}, {}};
   drain(*tar_source({as_file("fuzz.tar", bytes)}, TarOptions{}, request));
+}
+
+// What an archive's process may say, whatever it is asked.
+void fuzz_archive(std::string_view bytes) {
+  const auto answer = as_file("fuzz.answer", bytes),
+             program = as_file("answer.sh", "#!/bin/sh\nexec cat \"${0%/*}/fuzz.answer\"\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  MemberRequest request{{{"caption", role_of("text", {"txt", "json"})}}, {}};
+  request.archives = apart_archives({.program = program.string()});
+  drain(*tar_source({answer}, TarOptions{}, request));
+}
+
+const std::map<std::string, RoleOptions>& array_roles() {
+  static const std::map<std::string, RoleOptions> roles{{"caption", role_of("text", {"text"})},
+                                                        {"picture", role_of("image", {"pixels"})},
+                                                        {"sound", role_of("audio", {"samples"})}};
+  return roles;
+}
+
+// A file that the library may stumble over, which is why a process of its own reads it. That may be ended by a signal;
+// what is ours in it may not throw, nor give a sanitizer anything to report.
+void fuzz_hdf5(std::string_view bytes) {
+  const std::string path = as_file("fuzz.h5", bytes).string();
+  const int status = status_of(start_child([&path] {
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(fault, SIG_DFL);
+    ::alarm(10);
+    std::FILE* const nowhere = std::fopen("/dev/null", "wb");
+    write_hdf5_rows(path, {"text", "pixels", "samples", "label"}, ApartWriter(nowhere));
+  }));
+  TORCH_CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 0, "the process that reads HDF5 ended with status ",
+              WEXITSTATUS(status));
+}
+
+// What that process may say, said by cat: of its arguments only the path is a file.
+void fuzz_rows(std::string_view bytes) {
+  Hdf5Options options;
+  options.fields = {"label"};
+  drain(*hdf5_source({as_file("fuzz.h5", bytes)}, options, {array_roles(), {}}, "cat"));
 }
 
 void fuzz_lines(std::string_view bytes) {
@@ -183,16 +224,29 @@ void fuzz_recipe(std::string_view bytes) {
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
-  static const std::vector<FuzzTarget> targets{{"caption", fuzz_caption}, {"csv", fuzz_csv},
-                                               {"film", fuzz_film},       {"gpt2", fuzz_gpt2},
-                                               {"idx", fuzz_idx},         {"index", fuzz_index},
-                                               {"jsonl", fuzz_jsonl},     {"ledger", fuzz_ledger},
-                                               {"lines", fuzz_lines},     {"manifest", fuzz_manifest},
-                                               {"picture", fuzz_picture}, {"puzzle", fuzz_puzzle},
-                                               {"recipe", fuzz_recipe},   {"safetensors", fuzz_safetensors},
-                                               {"shard", fuzz_shard},     {"sound", fuzz_sound},
-                                               {"streams", fuzz_streams}, {"tar", fuzz_tar},
-                                               {"text", fuzz_text},       {"tokenizer", fuzz_tokenizer},
+  static const std::vector<FuzzTarget> targets{{"archive", fuzz_archive},
+                                               {"caption", fuzz_caption},
+                                               {"csv", fuzz_csv},
+                                               {"film", fuzz_film},
+                                               {"gpt2", fuzz_gpt2},
+                                               {"hdf5", fuzz_hdf5},
+                                               {"idx", fuzz_idx},
+                                               {"index", fuzz_index},
+                                               {"jsonl", fuzz_jsonl},
+                                               {"ledger", fuzz_ledger},
+                                               {"lines", fuzz_lines},
+                                               {"manifest", fuzz_manifest},
+                                               {"picture", fuzz_picture},
+                                               {"puzzle", fuzz_puzzle},
+                                               {"recipe", fuzz_recipe},
+                                               {"rows", fuzz_rows},
+                                               {"safetensors", fuzz_safetensors},
+                                               {"shard", fuzz_shard},
+                                               {"sound", fuzz_sound},
+                                               {"streams", fuzz_streams},
+                                               {"tar", fuzz_tar},
+                                               {"text", fuzz_text},
+                                               {"tokenizer", fuzz_tokenizer},
                                                {"wordnet", fuzz_wordnet}};
   return targets;
 }

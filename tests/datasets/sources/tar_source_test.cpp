@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "tests/datasets/packed.h"
 #include "tests/datasets/small_data.h"
 #include "tests/datasets/tar_writer.h"
 #include "tests/support/message.h"
@@ -110,21 +111,6 @@ TEST(TarSource, PicturesAreFittedAndItIsSaid) {
   EXPECT_EQ(fitted[0].sample.meta.at("fitted").at("picture"), "40x30 to 8x8 by crop");
   EXPECT_EQ(std::get<Image>(fitted[0].sample.roles.at("picture")).pixels_HWC.sizes(), (at::IntArrayRef{8, 8, 3}));
   EXPECT_FALSE(fitted[1].sample.meta.contains("fitted"));
-}
-
-// The bytes as one of libarchive's filters packs them.
-void write_packed(const std::filesystem::path& path, const std::string& bytes, int filter) {
-  archive* out = archive_write_new();
-  archive_write_set_format_raw(out);
-  ASSERT_EQ(archive_write_add_filter(out, filter), ARCHIVE_OK) << archive_error_string(out);
-  archive_write_open_filename(out, path.c_str());
-  archive_entry* entry = archive_entry_new();
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_write_header(out, entry);
-  archive_write_data(out, bytes.data(), bytes.size());
-  archive_entry_free(entry);
-  archive_write_close(out);
-  archive_write_free(out);
 }
 
 TEST(TarSource, PackedTarIsTheSameAndCutIsAnError) {
