@@ -6,6 +6,7 @@
 #include "backbone/kernels/attention_loops.h"
 #include "backbone/kernels/chunks.h"
 #include "backbone/kernels/head_rotation.h"
+#include "backbone/kernels/kept_sight.h"
 #include "backbone/kernels/rms_norm.h"
 #include "base/parallel.h"
 
@@ -27,14 +28,6 @@ at::Tensor plain_normed_and_rotated(const at::Tensor& x_BLHE, const at::Tensor& 
 std::optional<at::Tensor> if_defined(const at::Tensor& x) {
   return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
 }
-
-// Keeps a sight for the way back.
-struct KeptSight : torch::CustomClassHolder {
-  explicit KeptSight(Sight kept) : sight(std::move(kept)) {}
-  Sight sight;
-};
-c10::IValue keep(const Sight& sight) { return c10::IValue::make_capsule(c10::make_intrusive<KeptSight>(sight)); }
-Sight kept_sight(const c10::IValue& kept) { return static_cast<const KeptSight&>(*kept.toCapsule()).sight; }
 
 // ---- float32: our loops around ATen's blocked attention for the CPU, a call for the groups of each size. It wants as
 // many key heads as query heads.
@@ -76,7 +69,7 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
     }
     if (!mixed_NHE.defined()) mixed_NHE = at::zeros_like(query);
     context->save_for_backward({projected, query_norm_E, key_norm_E, cos, sin, query, key, mixed_NHE, log_sum_exp_NH});
-    context->saved_data["sight"] = keep(inputs.sight);
+    context->saved_data["sight"] = kept_value(inputs.sight);
     context->saved_data["rows"] = B;
     return mixed_NHE.view({B, L, H * E});
   }

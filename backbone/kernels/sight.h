@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace palimpsest {
@@ -30,6 +31,8 @@ class Positions {
   // positions in a run become it.
   void put(const at::Tensor& rows, at::Tensor& x_N, std::int64_t N) const;
 
+  Positions to(c10::Device device) const;
+
  private:
   Positions(std::int64_t first, std::int64_t count) : first_(first), count_(count) {}
 
@@ -41,6 +44,14 @@ class Positions {
 struct EqualGroups {
   std::int64_t count;
   Positions queries, keys;
+};
+
+// All groups with keys, one after another, as attention of variable lengths takes them: group i is queries
+// [query_begin[i], query_begin[i+1]) of those in `queries`, and its keys likewise. All on one device; int32 [groups+1].
+struct PackedGroups {
+  Positions queries, keys;
+  at::Tensor query_begin, key_begin;
+  std::int64_t most_queries = 0, most_keys = 0;  // of a group; 0: there is no group
 };
 
 // In the forms that attention takes, each made when it is first asked for. Copies share them.
@@ -63,11 +74,15 @@ class Sight {
   // The same by size; queries without keys are left out.
   std::vector<EqualGroups> equal_groups(std::int64_t rows, std::int64_t length) const;
 
+  // The same, packed, on a device.
+  PackedGroups packed_groups(std::int64_t rows, std::int64_t length, c10::Device device) const;
+
  private:
   struct Forms {
     at::Tensor visible_BL, document_BL, mask;
     AttentionGroups groups;
     std::vector<EqualGroups> equal_groups;
+    std::optional<PackedGroups> packed_groups;
   };
   std::shared_ptr<Forms> forms_;
 };
