@@ -8,6 +8,7 @@
 
 #include "backbone/kernels/head_rotation.h"
 #include "backbone/kernels/kept_sight.h"
+#include "backbone/kernels/operations.h"
 
 namespace palimpsest {
 
@@ -113,8 +114,7 @@ bool packed_attention_takes(const at::Tensor& projected_BLP, const AttentionInpu
 }
 
 at::Tensor packed_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs) {
-  const auto if_there = [](const at::Tensor& x) { return x.defined() ? std::optional(x) : std::nullopt; };
-  return PackedAttentionFunction::apply(projected_BLP, if_there(inputs.query_norm_E), if_there(inputs.key_norm_E),
+  return PackedAttentionFunction::apply(projected_BLP, if_defined(inputs.query_norm_E), if_defined(inputs.key_norm_E),
                                         inputs);
 }
 

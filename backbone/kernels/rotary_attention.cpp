@@ -7,6 +7,8 @@
 #include "backbone/kernels/chunks.h"
 #include "backbone/kernels/head_rotation.h"
 #include "backbone/kernels/kept_sight.h"
+#include "backbone/kernels/operations.h"
+#include "backbone/kernels/packed_attention.h"
 #include "backbone/kernels/rms_norm.h"
 #include "base/parallel.h"
 
@@ -23,10 +25,6 @@ at::Tensor plain_normed_and_rotated(const at::Tensor& x_BLHE, const at::Tensor& 
   const std::vector<at::Tensor> halves = x.chunk(2, -1);
   const at::Tensor cos = rotation.cos_BLR.unsqueeze(2), sin = rotation.sin_BLR.unsqueeze(2);
   return at::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1).to(x_BLHE.scalar_type());
-}
-
-std::optional<at::Tensor> if_defined(const at::Tensor& x) {
-  return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
 }
 
 // ---- float32: our loops around ATen's blocked attention for the CPU, a call for the groups of each size. It wants as
@@ -236,6 +234,7 @@ at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInpu
   const std::int64_t width = projected_BLP.size(-1) / (inputs.heads + 2 * inputs.key_value_heads);
   const std::optional<at::Tensor> query_norm = if_defined(inputs.query_norm_E),
                                   key_norm = if_defined(inputs.key_norm_E);
+  if (packed_attention_takes(projected_BLP, inputs)) return packed_attention(projected_BLP, inputs);
   if (!loops_take(projected_BLP) || width > loops::kWidestHead) return plain_rotary_attention(projected_BLP, inputs);
   if (projected_BLP.scalar_type() == at::kBFloat16)
     return GroupedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);
