@@ -15,6 +15,7 @@ file(GLOB PALIMPSEST_CUDA_SOURCES CONFIGURE_DEPENDS
 add_library(palimpsest_cuda SHARED ${PALIMPSEST_CUDA_SOURCES})
 target_include_directories(palimpsest_cuda PRIVATE "${PROJECT_SOURCE_DIR}")
 target_include_directories(palimpsest_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-target_compile_options(palimpsest_cuda PRIVATE -Xcompiler=-Wall,-Wextra --Werror=all-warnings -diag-suppress=20012)
+target_compile_options(palimpsest_cuda PRIVATE -Xcompiler=-Wall,-Wextra --Werror=all-warnings -diag-suppress=20012
+  --expt-relaxed-constexpr)
 target_link_libraries(palimpsest_cuda PRIVATE LibTorch::cuda)
 set_target_properties(palimpsest_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")

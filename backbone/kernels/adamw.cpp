@@ -2,11 +2,12 @@
 
 #include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
+#include <torch/library.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "backbone/kernels/adamw_loops.h"
+#include "backbone/kernels/adamw_math.h"
+#include "backbone/kernels/device_operations.h"
 #include "base/parallel.h"
 
 namespace palimpsest {
@@ -16,6 +17,37 @@ namespace {
 constexpr std::int64_t kPart = 1 << 14;  // entries that a thread takes at a time
 
 bool loops_step(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat; }
+bool device_steps(const at::Tensor& tensor) {
+  return tensor.is_cuda() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+}
+bool all_of(const std::vector<at::Tensor>& tensors, bool (*holds)(const at::Tensor&)) {
+  return !tensors.empty() && std::all_of(tensors.begin(), tensors.end(), holds);
+}
+
+// What libpalimpsest_cuda.so registers. Steps that count this update already; without gradients averages alone move.
+using AdamWOnDevice = void(at::TensorList values, at::TensorList gradients, at::TensorList first, at::TensorList second,
+                           at::TensorList steps, at::TensorList averages, at::ArrayRef<double> rates);
+TORCH_LIBRARY_FRAGMENT(palimpsest, library) {
+  library.def(
+      "adamw(Tensor(a!)[] values, Tensor[] gradients, Tensor(b!)[] first, Tensor(c!)[] second, Tensor[] steps, "
+      "Tensor(d!)[] averages, float[] rates) -> ()");
+}
+
+void step_on_device(const std::vector<AdamWTensors>& parameters, const AdamWRates& rates) {
+  std::vector<at::Tensor> values, gradients, first, second, steps, averages;
+  for (const AdamWTensors& parameter : parameters) {
+    values.push_back(parameter.value);
+    gradients.push_back(parameter.gradient.defined() ? parameter.gradient.contiguous() : at::Tensor());
+    first.push_back(parameter.first);
+    second.push_back(parameter.second);
+    steps.push_back(parameter.steps);
+    averages.push_back(parameter.average);
+  }
+  const std::array<double, 7> numbers = device::numbers_of(rates);
+  call_operation<AdamWOnDevice>("palimpsest::adamw", at::TensorList(values), at::TensorList(gradients),
+                                at::TensorList(first), at::TensorList(second), at::TensorList(steps),
+                                at::TensorList(averages), at::ArrayRef<double>(numbers));
+}
 
 // Calls act(i, begin, end) for parts of the i-th tensor.
 void for_each_part(const std::vector<at::Tensor>& tensors,
@@ -31,18 +63,6 @@ void for_each_part(const std::vector<at::Tensor>& tensors,
       act(i, begin, std::min(tensors[i].numel(), begin + kPart));
     }
   });
-}
-
-loops::AdamWFactors adamw_factors(const AdamWRates& rates, double steps) {
-  const auto single = [](double value) { return static_cast<float>(value); };
-  return {single(rates.gradient_scale),
-          single(rates.beta1),
-          single(rates.beta2),
-          single(1.0 - rates.learning_rate * rates.weight_decay),
-          single(rates.learning_rate / (1.0 - std::pow(rates.beta1, steps))),
-          single(1.0 / std::sqrt(1.0 - std::pow(rates.beta2, steps))),
-          single(rates.epsilon),
-          single(rates.average_share)};
 }
 
 float* mutable_floats(const at::Tensor& tensor) {
@@ -62,7 +82,7 @@ AdamWMove adamw_move(const AdamWTensors& parameter, const AdamWRates& rates) {
   return {gradient,
           {mutable_floats(parameter.value), gradient.const_data_ptr<float>(), mutable_floats(parameter.first),
            mutable_floats(parameter.second), mutable_floats(parameter.average)},
-          adamw_factors(rates, parameter.steps.item<double>())};
+          loops::adamw_factors(rates, parameter.steps.item<double>())};
 }
 
 }  // namespace
@@ -72,7 +92,11 @@ void adamw_step(const std::vector<AdamWTensors>& parameters, const AdamWRates& r
   c10::NoGradGuard no_grad;
   std::vector<at::Tensor> values;
   for (const AdamWTensors& parameter : parameters) values.push_back(parameter.value);
-  if (!std::all_of(values.begin(), values.end(), loops_step)) return plain_adamw_step(parameters, rates);
+  if (all_of(values, device_steps)) {
+    for (const AdamWTensors& parameter : parameters) parameter.steps.add_(1);
+    return step_on_device(parameters, rates);
+  }
+  if (!all_of(values, loops_step)) return plain_adamw_step(parameters, rates);
   std::vector<AdamWMove> moves;
   for (const AdamWTensors& parameter : parameters) moves.push_back(adamw_move(parameter, rates));
   for_each_part(values, [&moves](std::size_t i, std::int64_t begin, std::int64_t end) {
@@ -83,7 +107,14 @@ void adamw_step(const std::vector<AdamWTensors>& parameters, const AdamWRates& r
 void move_averages(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& values, double share) {
   if (averages.empty()) return;
   c10::NoGradGuard no_grad;
-  if (!std::all_of(averages.begin(), averages.end(), loops_step)) return at::_foreach_lerp_(averages, values, share);
+  if (all_of(averages, device_steps) && all_of(values, device_steps)) {
+    std::vector<AdamWTensors> moving;
+    for (std::size_t i = 0; i < values.size(); ++i) moving.push_back({values[i], {}, {}, {}, {}, averages[i]});
+    AdamWRates rates;
+    rates.average_share = share;
+    return step_on_device(moving, rates);
+  }
+  if (!all_of(averages, loops_step)) return at::_foreach_lerp_(averages, values, share);
   for_each_part(averages, [&](std::size_t i, std::int64_t begin, std::int64_t end) {
     loops::move_average({values[i].const_data_ptr<float>(), mutable_floats(averages[i])}, static_cast<float>(share),
                         begin, end);

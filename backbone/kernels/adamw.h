@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "backbone/kernels/adamw_loops.h"
+
 namespace palimpsest {
 
 // One parameter: tensors of one shape, float32 and contiguous, of which all but the gradient change.
@@ -15,14 +17,8 @@ struct AdamWTensors {
   at::Tensor average;          // may be undefined
 };
 
-struct AdamWRates {
-  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.0;
-  double gradient_scale = 1.0;  // gradients count so many times
-  double average_share = 0.0;   // average += share * (new value - average)
-};
-
 // Each number is read and written once, by any number of threads with the same bits. Gradients stay as they are on a
-// CPU; elsewhere they may be scaled.
+// CPU and on a GPU; elsewhere they may be scaled.
 void adamw_step(const std::vector<AdamWTensors>& parameters, const AdamWRates& rates);
 
 // The same by ATen's own operations, one pass each for the scale, the step and the average.

@@ -3,7 +3,15 @@
 
 #include <cstdint>
 
-namespace palimpsest::loops {
+namespace palimpsest {
+
+struct AdamWRates {
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.0;
+  double gradient_scale = 1.0;  // gradients count so many times
+  double average_share = 0.0;   // average += share * (new value - average)
+};
+
+namespace loops {
 
 struct AdamWArrays {
   float* value;
@@ -32,4 +40,6 @@ struct AverageArrays {
 };
 void move_average(const AverageArrays& arrays, float share, std::int64_t begin, std::int64_t end);
 
-}  // namespace palimpsest::loops
+}  // namespace loops
+
+}  // namespace palimpsest

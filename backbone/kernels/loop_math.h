@@ -13,8 +13,12 @@
 #else
 #define PALIMPSEST_EACH_CPU
 #endif
-// The bodies are compiled anew inside each clone.
+// The bodies are compiled anew inside each clone, and for a GPU.
+#ifdef __CUDACC__
+#define PALIMPSEST_INSIDE __host__ __device__ inline
+#else
 #define PALIMPSEST_INSIDE inline __attribute__((always_inline))
+#endif
 
 namespace palimpsest::loops {
 

@@ -77,13 +77,13 @@ void rotate_forward(const RotateForward<Bf16>& arrays, Rows rows);
 
 // The widest head that the backward loop takes.
 inline constexpr std::int64_t kWidestHead = 512;
-template <class N>
+template <class N, class Gradient = float>
 struct RotateBackward {
   const N* in;
   const float *cos_NR, *sin_NR, *weight_E;
-  const float* grad_out;  // laid out as `out` was
-  N* grad_in;             // laid out as `in`
-  float* grad_weight_E;   // with weight_E: this range's share is added
+  const Gradient* grad_out;  // laid out as `out` was
+  N* grad_in;                // laid out as `in`
+  float* grad_weight_E;      // with weight_E: this range's share is added
   std::int64_t in_stride, out_stride, heads, width;
   float epsilon;
 };

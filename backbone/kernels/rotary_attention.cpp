@@ -5,6 +5,10 @@
 
 #include "backbone/kernels/attention_loops.h"
 #include "backbone/kernels/chunks.h"
+#include "backbone/kernels/head_rotation.h"
+#include "backbone/kernels/kept_sight.h"
+#include "backbone/kernels/operations.h"
+#include "backbone/kernels/packed_attention.h"
 #include "backbone/kernels/rms_norm.h"
 #include "base/parallel.h"
 
@@ -23,65 +27,21 @@ at::Tensor plain_normed_and_rotated(const at::Tensor& x_BLHE, const at::Tensor& 
   return at::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1).to(x_BLHE.scalar_type());
 }
 
-std::optional<at::Tensor> if_defined(const at::Tensor& x) {
-  return x.defined() ? std::optional<at::Tensor>(x) : std::nullopt;
-}
-
-// ---- float32: our loops around ATen's blocked attention for the CPU, which wants as many key heads as query heads
+// ---- float32: our loops around ATen's blocked attention for the CPU, a call for the groups of each size. It wants as
+// many key heads as query heads.
 // ----
 
-// One head group (queries, or keys) on its way through the loops.
-struct HeadGroup {
-  std::int64_t first, heads, width;  // first: element of a projected row where the group begins
-  const at::Tensor& projected;
-  const at::Tensor &cos, &sin, &weight;  // weight undefined: no norm
+at::Tensor heads_of(const at::Tensor& projected_NP, std::int64_t part, std::int64_t heads, std::int64_t width) {
+  return projected_NP.unflatten(-1, {3, heads, width}).select(1, part);
+}
 
-  std::int64_t rows() const { return projected.size(0) * projected.size(1); }
-
-  at::Tensor rotated_BLHE() const {
-    const at::Tensor out = at::empty({projected.size(0), projected.size(1), heads, width}, cos.options());
-    const loops::RotateForward<float> arrays{numbers<float>(projected) + first,
-                                             numbers<float>(cos),
-                                             numbers<float>(sin),
-                                             numbers<float>(weight),
-                                             mutable_numbers<float>(out),
-                                             projected.size(-1),
-                                             heads * width,
-                                             heads,
-                                             width,
-                                             static_cast<float>(kNormEpsilon)};
-    for_each_chunk(rows(), [&](std::int64_t, loops::Rows range) { loops::rotate_forward(arrays, range); });
-    return out;
-  }
-
-  // Writes the group's part of grad_projected; returns the gradient of the norm's weight (undefined without one).
-  at::Tensor backward(const at::Tensor& grad_BHLE, const at::Tensor& grad_projected) const {
-    const at::Tensor grad_BLHE = grad_BHLE.transpose(1, 2).contiguous();
-    const at::Tensor grad_weights =
-        weight.defined() ? at::zeros({num_chunks(rows()), width}, cos.options()) : at::Tensor();
-    const loops::RotateBackward<float> arrays{numbers<float>(projected) + first,
-                                              numbers<float>(cos),
-                                              numbers<float>(sin),
-                                              numbers<float>(weight),
-                                              numbers<float>(grad_BLHE),
-                                              mutable_numbers<float>(grad_projected) + first,
-                                              mutable_numbers<float>(grad_weights),
-                                              projected.size(-1),
-                                              heads * width,
-                                              heads,
-                                              width,
-                                              static_cast<float>(kNormEpsilon)};
-    for_each_chunk(rows(), [&](std::int64_t chunk, loops::Rows range) {
-      loops::RotateBackward<float> mine = arrays;
-      if (mine.grad_weight_E) mine.grad_weight_E += chunk * width;
-      loops::rotate_backward(mine, range);
-    });
-    return grad_weights.defined() ? grad_weights.sum(0) : at::Tensor();
-  }
-};
-
-at::Tensor values_of(const at::Tensor& projected_BLP, std::int64_t heads, std::int64_t width) {
-  return projected_BLP.unflatten(-1, {3, heads, width}).select(2, 2);
+// [N,H,E] or [N,H], at positions of equal groups: [groups,H,L,E] or [groups,H,L].
+at::Tensor by_group(const at::Tensor& x_N, const Positions& positions, const EqualGroups& groups) {
+  return positions.of(x_N).unflatten(0, {groups.count, -1}).transpose(1, 2);
+}
+// And back into x_N.
+void from_groups(const at::Tensor& x, const Positions& positions, at::Tensor& x_N, std::int64_t N) {
+  positions.put(x.transpose(1, 2).flatten(0, 1), x_N, N);
 }
 
 struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunction> {
@@ -90,34 +50,53 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
                             const AttentionInputs& inputs) {
     RECORD_FUNCTION("palimpsest::blocked_attention", {});
     const at::Tensor query_norm_E = query_norm.value_or(at::Tensor()), key_norm_E = key_norm.value_or(at::Tensor());
-    const at::Tensor projected = projected_BLP.contiguous(), mask = inputs.sight.mask();
+    const at::Tensor projected = projected_BLP.contiguous().flatten(0, 1);
     const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
-    const std::int64_t H = inputs.heads, E = projected.size(-1) / (3 * H);
-    const at::Tensor query_BHLE = HeadGroup{0, H, E, projected, cos, sin, query_norm_E}.rotated_BLHE().transpose(1, 2);
-    const at::Tensor key_BHLE = HeadGroup{H * E, H, E, projected, cos, sin, key_norm_E}.rotated_BLHE().transpose(1, 2);
-    const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
-    const auto [mixed_BHLE, log_sum_exp] =
-        at::_scaled_dot_product_flash_attention_for_cpu(query_BHLE, key_BHLE, value_BHLE, 0.0, false, if_defined(mask));
-    context->save_for_backward(
-        {projected, query_norm_E, key_norm_E, cos, sin, mask, query_BHLE, key_BHLE, mixed_BHLE, log_sum_exp});
-    return mixed_BHLE.transpose(1, 2).flatten(2);
+    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = inputs.heads,
+                       E = projected.size(-1) / (3 * H);
+    const at::Tensor query = rotated_heads({0, H, E, projected, cos, sin, query_norm_E}),
+                     key = rotated_heads({H * E, H, E, projected, cos, sin, key_norm_E}),
+                     value = heads_of(projected, 2, H, E);
+    at::Tensor mixed_NHE, log_sum_exp_NH;
+    for (const EqualGroups& groups : inputs.sight.equal_groups(B, L)) {
+      const auto [mixed, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
+          by_group(query, groups.queries, groups), by_group(key, groups.keys, groups),
+          by_group(value, groups.keys, groups), /*dropout_p=*/0.0, /*is_causal=*/false);
+      from_groups(mixed, groups.queries, mixed_NHE, N);
+      from_groups(log_sum_exp, groups.queries, log_sum_exp_NH, N);
+    }
+    if (!mixed_NHE.defined()) mixed_NHE = at::zeros_like(query);
+    context->save_for_backward({projected, query_norm_E, key_norm_E, cos, sin, query, key, mixed_NHE, log_sum_exp_NH});
+    context->saved_data["sight"] = kept_value(inputs.sight);
+    context->saved_data["rows"] = B;
+    return mixed_NHE.view({B, L, H * E});
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query_BHLE = saved[6];
-    const std::int64_t H = query_BHLE.size(1), E = query_BHLE.size(3);
-    const at::Tensor value_BHLE = values_of(projected, H, E).transpose(1, 2);
-    const at::Tensor grad_BHLE = grads[0].unflatten(-1, {H, E}).transpose(1, 2);
-    const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        grad_BHLE, query_BHLE, saved[7], value_BHLE, saved[8], saved[9], 0.0, false, if_defined(saved[5]));
+    const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query = saved[5], &key = saved[6];
+    const std::int64_t N = query.size(0), H = query.size(1), E = query.size(2), B = context->saved_data["rows"].toInt();
+    const at::Tensor value = heads_of(projected, 2, H, E), grad_NHE = grads[0].reshape({N, H, E});
+    const Sight sight = kept_sight(context->saved_data["sight"]);
+    at::Tensor grad_query_NHE, grad_key_NHE, grad_value_NHE;
+    for (const EqualGroups& groups : sight.equal_groups(B, N / B)) {
+      const auto of_queries = [&](const at::Tensor& x_N) { return by_group(x_N, groups.queries, groups); };
+      const auto of_keys = [&](const at::Tensor& x_N) { return by_group(x_N, groups.keys, groups); };
+      const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          of_queries(grad_NHE), of_queries(query), of_keys(key), of_keys(value), of_queries(saved[7]),
+          of_queries(saved[8]), /*dropout_p=*/0.0, /*is_causal=*/false);
+      from_groups(grad_query, groups.queries, grad_query_NHE, N);
+      from_groups(grad_key, groups.keys, grad_key_NHE, N);
+      from_groups(grad_value, groups.keys, grad_value_NHE, N);
+    }
+    if (!grad_query_NHE.defined()) grad_query_NHE = grad_key_NHE = grad_value_NHE = at::zeros_like(query);
     const at::Tensor grad_projected = at::empty_like(projected);
     const at::Tensor query_weight =
-        HeadGroup{0, H, E, projected, cos, sin, saved[1]}.backward(grad_query, grad_projected);
+        rotated_heads_backward({0, H, E, projected, cos, sin, saved[1]}, grad_query_NHE, grad_projected);
     const at::Tensor key_weight =
-        HeadGroup{H * E, H, E, projected, cos, sin, saved[2]}.backward(grad_key, grad_projected);
-    values_of(grad_projected, H, E).copy_(grad_value.transpose(1, 2));
-    return {grad_projected, query_weight, key_weight, at::Tensor()};
+        rotated_heads_backward({H * E, H, E, projected, cos, sin, saved[2]}, grad_key_NHE, grad_projected);
+    heads_of(grad_projected, 2, H, E).copy_(grad_value_NHE);
+    return {grad_projected.view({B, N / B, -1}), query_weight, key_weight, at::Tensor()};
   }
 };
 
@@ -255,6 +234,7 @@ at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInpu
   const std::int64_t width = projected_BLP.size(-1) / (inputs.heads + 2 * inputs.key_value_heads);
   const std::optional<at::Tensor> query_norm = if_defined(inputs.query_norm_E),
                                   key_norm = if_defined(inputs.key_norm_E);
+  if (packed_attention_takes(projected_BLP, inputs)) return packed_attention(projected_BLP, inputs);
   if (!loops_take(projected_BLP) || width > loops::kWidestHead) return plain_rotary_attention(projected_BLP, inputs);
   if (projected_BLP.scalar_type() == at::kBFloat16)
     return GroupedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);

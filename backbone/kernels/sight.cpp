@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <vector>
 
@@ -40,10 +41,92 @@ struct GroupLists {
   }
 };
 
+// Groups that have keys, by their numbers of queries and of keys.
+std::vector<EqualGroups> by_size(const AttentionGroups& groups) {
+  struct Lists {
+    std::int64_t count = 0;
+    std::vector<std::int64_t> queries, keys;
+  };
+  std::map<std::pair<std::int64_t, std::int64_t>, Lists> sizes;
+  const auto *queries = groups.queries.const_data_ptr<std::int64_t>(),
+             *query_begin = groups.query_begin.const_data_ptr<std::int64_t>(),
+             *keys = groups.keys.const_data_ptr<std::int64_t>(),
+             *key_begin = groups.key_begin.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < groups.size(); ++i) {
+    if (key_begin[i] == key_begin[i + 1]) continue;
+    Lists& lists = sizes[{query_begin[i + 1] - query_begin[i], key_begin[i + 1] - key_begin[i]}];
+    ++lists.count;
+    lists.queries.insert(lists.queries.end(), queries + query_begin[i], queries + query_begin[i + 1]);
+    lists.keys.insert(lists.keys.end(), keys + key_begin[i], keys + key_begin[i + 1]);
+  }
+  std::vector<EqualGroups> all;
+  for (const auto& [size, lists] : sizes) all.push_back({lists.count, Positions(lists.queries), Positions(lists.keys)});
+  return all;
+}
+
+// Groups that have keys, one after another, on the CPU.
+PackedGroups packed(const AttentionGroups& groups) {
+  std::vector<std::int64_t> queries, keys;
+  std::vector<std::int32_t> query_begin{0}, key_begin{0};
+  std::int64_t most_queries = 0, most_keys = 0;
+  const auto add = [](std::vector<std::int64_t>& list, std::vector<std::int32_t>& begin, const at::Tensor& positions,
+                      const at::Tensor& borders, std::int64_t i) {
+    const auto* border = borders.const_data_ptr<std::int64_t>() + i;
+    const auto* first = positions.const_data_ptr<std::int64_t>();
+    list.insert(list.end(), first + border[0], first + border[1]);
+    begin.push_back(static_cast<std::int32_t>(list.size()));
+    return border[1] - border[0];
+  };
+  const auto* key_borders = groups.key_begin.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < groups.size(); ++i) {
+    if (key_borders[i] == key_borders[i + 1]) continue;
+    most_queries = std::max(most_queries, add(queries, query_begin, groups.queries, groups.query_begin, i));
+    most_keys = std::max(most_keys, add(keys, key_begin, groups.keys, groups.key_begin, i));
+  }
+  return {Positions(queries), Positions(keys), at::tensor(query_begin, at::kInt), at::tensor(key_begin, at::kInt),
+          most_queries,       most_keys};
+}
+
 }  // namespace
 
+Positions Positions::run(std::int64_t first, std::int64_t count) { return {first, count}; }
+
+Positions::Positions(const std::vector<std::int64_t>& list) : count_(std::ssize(list)) {
+  if (!list.empty()) first_ = list.front();
+  bool run = true;
+  for (std::int64_t i = 0; i < count_; ++i) run = run && list[static_cast<std::size_t>(i)] == first_ + i;
+  if (!run) list_ = tensor_of(list);
+}
+
+at::Tensor Positions::of(const at::Tensor& x_N) const {
+  return list_.defined() ? x_N.index_select(0, list_) : x_N.narrow(0, first_, count_);
+}
+
+void Positions::put(const at::Tensor& rows, at::Tensor& x_N, std::int64_t N) const {
+  if (!x_N.defined() && !list_.defined() && count_ == N) {
+    x_N = rows;
+    return;
+  }
+  if (!x_N.defined()) {
+    std::vector<std::int64_t> sizes = rows.sizes().vec();
+    sizes[0] = N;
+    x_N = at::zeros(sizes, rows.options());
+  }
+  if (list_.defined()) {
+    x_N.index_copy_(0, list_, rows);
+  } else {
+    x_N.narrow(0, first_, count_).copy_(rows);
+  }
+}
+
+Positions Positions::to(c10::Device device) const {
+  Positions moved = *this;
+  if (list_.defined()) moved.list_ = list_.to(device);
+  return moved;
+}
+
 Sight::Sight(const at::Tensor& visible_BL, const at::Tensor& document_BL)
-    : forms_(std::make_shared<Forms>(Forms{visible_BL, document_BL, {}, {}})) {}
+    : forms_(std::make_shared<Forms>(Forms{visible_BL, document_BL, {}, {}, {}, {}})) {}
 
 at::Tensor Sight::mask() const {
   if (!forms_ || forms_->mask.defined()) return forms_ ? forms_->mask : at::Tensor();
@@ -61,8 +144,8 @@ at::Tensor Sight::mask() const {
 AttentionGroups Sight::groups(std::int64_t rows, std::int64_t length) const {
   if (!forms_) return whole_rows(rows, length);
   if (forms_->groups.queries.defined()) return forms_->groups;
-  const at::Tensor visible = forms_->visible_BL.contiguous(),
-                   document = forms_->document_BL.defined() ? forms_->document_BL.contiguous() : at::Tensor();
+  const at::Tensor visible = forms_->visible_BL.cpu().contiguous(),
+                   document = forms_->document_BL.defined() ? forms_->document_BL.cpu().contiguous() : at::Tensor();
   GroupLists lists;
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t first = row * length;
@@ -71,6 +154,28 @@ AttentionGroups Sight::groups(std::int64_t rows, std::int64_t length) const {
   }
   return forms_->groups = {tensor_of(lists.queries), tensor_of(lists.query_begin), tensor_of(lists.keys),
                            tensor_of(lists.key_begin)};
+}
+
+std::vector<EqualGroups> Sight::equal_groups(std::int64_t rows, std::int64_t length) const {
+  const Positions all = Positions::run(0, rows * length);
+  if (!forms_) return {{rows, all, all}};
+  if (forms_->equal_groups.empty()) forms_->equal_groups = by_size(groups(rows, length));
+  return forms_->equal_groups;
+}
+
+PackedGroups Sight::packed_groups(std::int64_t rows, std::int64_t length, c10::Device device) const {
+  if (!forms_) {
+    const at::Tensor begin = at::arange(0, rows + 1, at::device(device).dtype(at::kInt)) * length;
+    const Positions all = Positions::run(0, rows * length);
+    return {all, all, begin, begin, length, length};
+  }
+  std::optional<PackedGroups>& kept = forms_->packed_groups;
+  if (!kept || kept->query_begin.device() != device) {
+    const PackedGroups here = packed(groups(rows, length));
+    kept = {here.queries.to(device),   here.keys.to(device), here.query_begin.to(device),
+            here.key_begin.to(device), here.most_queries,    here.most_keys};
+  }
+  return *kept;
 }
 
 }  // namespace palimpsest

@@ -1,68 +1,15 @@
-// Attention by our own loops in bfloat16: the plain twin in float32, documents that share a row, both sets of loops.
+// Attention of documents that share a row beside the plain twin in float32, and both sets of loops in bfloat16.
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "backbone/kernels/attention_loops.h"
 #include "backbone/kernels/rotary_attention.h"
-#include "base/random.h"
-#include "tests/support/tolerance.h"
+#include "tests/backbone/kernels/attention_case.h"
 
 namespace palimpsest {
 namespace {
 
-// Shapes: B rows, L positions, H query heads, G key heads, E head width.
-struct AttentionCase {
-  std::int64_t B = 2, L = 90, H = 4, G = 4, E = 20;
-  bool normed = true;
-  Sight sight = {};
-
-  at::Tensor drawn(const char* name, at::IntArrayRef sizes) const {
-    return normal(RandomKey::root(31).fold(name), sizes);
-  }
-  at::Tensor projected() const { return drawn("projected", {B, L, (H + 2 * G) * E}).to(at::kBFloat16); }
-  AttentionInputs inputs() const {
-    const at::Tensor angle = drawn("angle", {B, L, E / 2});
-    AttentionInputs inputs{H, G, {}, {}, {angle.cos(), angle.sin()}, sight};
-    if (normed) inputs.query_norm_E = drawn("q", {E}).requires_grad_(true);
-    if (normed) inputs.key_norm_E = drawn("k", {E}).requires_grad_(true);
-    return inputs;
-  }
-};
-
-// Result and gradients (projection, norms) under one random gradient of the result.
-std::vector<at::Tensor> attend(const AttentionCase& where, bool fused) {
-  const at::Tensor projected = where.projected().requires_grad_(true);
-  const AttentionInputs inputs = where.inputs();
-  const at::Tensor mixed =
-      fused ? rotary_attention(projected, inputs) : plain_rotary_attention(projected.to(at::kFloat), inputs);
-  (mixed * where.drawn("outer", mixed.sizes())).sum().backward();
-  std::vector<at::Tensor> all{mixed.detach().to(at::kFloat), projected.grad().to(at::kFloat)};
-  if (where.normed) all.insert(all.end(), {inputs.query_norm_E.grad(), inputs.key_norm_E.grad()});
-  return all;
-}
-
-void expect_plain_twin(const AttentionCase& where) {
-  const std::vector<at::Tensor> fused = attend(where, true), plain = attend(where, false);
-  for (std::size_t i = 0; i < fused.size(); ++i) {
-    const double size = plain[i].abs().max().item<double>() + 0.05;  // one key alone has no gradient of its scores
-    EXPECT_TRUE(test::close(fused[i] / size, plain[i] / size, at::kBFloat16))
-        << "tensor " << i << ", greatest difference " << ((fused[i] - plain[i]).abs().max() / size).item<double>();
-  }
-}
-
-Sight some_hidden(std::int64_t B, std::int64_t L) {
-  const at::Tensor visible = at::ones({B, L}, at::kBool);
-  visible.slice(1, L / 2, L / 2 + 7).fill_(false);
-  return {visible, {}};
-}
-
-// Three documents a row, one in two pieces, and padding that nobody sees.
-Sight packed(std::int64_t B, std::int64_t L) {
-  at::Tensor document = at::arange(L, at::kLong).mul(4).div(L, "floor").expand({B, L}).contiguous();
-  document.masked_fill_(document.eq(2), 0);
-  document.slice(1, L - 9).fill_(-1);
-  return {document.ge(0), document};
-}
+using test::AttentionCase, test::expect_plain_twin, test::packed, test::some_hidden, test::unequal;
 
 TEST(AttentionInBfloat16, IsItsPlainTwin) {
   for (const std::int64_t L : {1, 5, 64, 131}) expect_plain_twin({.L = L});
@@ -80,17 +27,34 @@ TEST(AttentionInBfloat16, SeesWhatItMay) {
   expect_plain_twin({.sight = packed(2, 90)});
 }
 
-TEST(AttentionInBfloat16, ADocumentAloneHasTheBitsOfADocumentAmongOthers) {
-  AttentionCase together{.B = 1, .L = 96};
-  const at::Tensor document = at::cat({at::zeros({40}, at::kLong), at::ones({56}, at::kLong)}).unsqueeze(0);
-  together.sight = {document.ge(0), document};
+TEST(AttentionInFloat, SeesWhatItMay) {
+  for (const Sight& sight : {Sight(), some_hidden(2, 90), packed(2, 90), unequal(2, 90)})
+    expect_plain_twin({.sight = sight, .type = at::kFloat});
+  expect_plain_twin({.L = 1, .sight = {at::zeros({2, 1}, at::kBool), {}}, .type = at::kFloat});
+  expect_plain_twin({.normed = false, .sight = unequal(2, 90), .type = at::kFloat});
+}
+
+class AttentionOfDocuments : public testing::TestWithParam<c10::ScalarType> {};
+
+// Alone, among others, and in two pieces with others between.
+TEST_P(AttentionOfDocuments, HasTheBitsOfADocumentAlone) {
+  AttentionCase together{.B = 1, .L = 96, .E = 32, .type = GetParam()};
   const at::NoGradGuard no_grad;
   AttentionInputs inputs = together.inputs();
-  const at::Tensor projected = together.projected(), mixed = rotary_attention(projected, inputs);
-  inputs.sight = {};
-  inputs.rotation = {inputs.rotation.cos_BLR.slice(1, 40), inputs.rotation.sin_BLR.slice(1, 40)};
-  EXPECT_TRUE(rotary_attention(projected.slice(1, 40), inputs).equal(mixed.slice(1, 40)));
+  const at::Tensor projected = together.projected(), place = at::arange(96, at::kLong);
+  for (const at::Tensor& mine : {place.ge(40), place.lt(10).logical_or(place.ge(50))}) {
+    const at::Tensor document = mine.to(at::kLong).unsqueeze(0), positions = mine.nonzero().squeeze(1);
+    inputs.sight = {document.ge(0), document};
+    const at::Tensor among = rotary_attention(projected, inputs).index_select(1, positions);
+    AttentionInputs alone = inputs;
+    alone.sight = {};
+    alone.rotation = {inputs.rotation.cos_BLR.index_select(1, positions),
+                      inputs.rotation.sin_BLR.index_select(1, positions)};
+    EXPECT_TRUE(rotary_attention(projected.index_select(1, positions), alone).equal(among));
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, AttentionOfDocuments, testing::Values(at::kBFloat16, at::kFloat));
 
 TEST(AttentionInBfloat16, HoldsForHugeScores) {
   AttentionCase where{.B = 1, .L = 8, .H = 1, .G = 1, .E = 8, .normed = false};
@@ -132,6 +96,28 @@ TEST(AttentionLoops, OfAvx512AreThePortableOnes) {
     const LoopResult a = by_loops(*fast, where), b = by_loops(loops::portable_attention_loops(), where);
     EXPECT_TRUE(test::close(a.mixed, b.mixed, at::kBFloat16));
     EXPECT_TRUE(test::close(a.grad_projected, b.grad_projected, at::kBFloat16));
+  }
+}
+
+TEST(Sight, EqualGroupsHaveTheKeysOfEveryQueryThatHasSome) {
+  const Sight sight = unequal(3, 60);
+  at::Tensor seen = at::zeros({180, 60}, at::kBool);
+  const at::Tensor place = at::arange(180, at::kLong);
+  for (const EqualGroups& groups : sight.equal_groups(3, 60)) {
+    const at::Tensor queries = groups.queries.of(place).view({groups.count, -1}),
+                     keys = groups.keys.of(place).view({groups.count, -1}).remainder(60);
+    for (std::int64_t i = 0; i < groups.count; ++i) seen.index_put_({queries[i].unsqueeze(1), keys[i]}, true);
+  }
+  EXPECT_TRUE(seen.equal(sight.mask().eq(0).view({180, 60})));
+}
+
+TEST(Positions, PutRowsWhereTheyTookThem) {
+  const at::Tensor x = normal(RandomKey::root(3), {7, 2});
+  for (const Positions& positions : {Positions::run(0, 7), Positions({2, 3, 4}), Positions({5, 0, 6}), Positions({})}) {
+    at::Tensor back;
+    positions.put(positions.of(x), back, 7);
+    EXPECT_TRUE(positions.of(back).equal(positions.of(x)));
+    EXPECT_EQ(back.count_nonzero().item<std::int64_t>(), positions.of(x).numel());
   }
 }
 
