@@ -118,17 +118,14 @@ MachineOptions machine_of_rank(MachineOptions options, const RankPlace& place) {
 }
 
 // The task of one of several processes sees the batch cut into the parts of all of them.
-TaskRequest request_of_rank(const Recipe& recipe, const Machine& machine, const std::shared_ptr<Peers>& peers) {
-  TaskRequest request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+void share_batch(TaskRequest& request) {
   TrainingOptions& training = request.training;
-  training.micro_batches *= peers->size();
-  if (training.batch % training.micro_batches != 0) {
-    if (!peers->first()) throw SaidElsewhere(2);
-    throw InputError(recipe.file, "training.batch",
-                     "must be divisible by processes times micro_batches (" + std::to_string(training.micro_batches) +
-                         "), got " + std::to_string(training.batch));
-  }
-  return request;
+  training.micro_batches *= request.num_processes();
+  if (training.batch % training.micro_batches == 0) return;
+  if (!request.peers->first()) throw SaidElsewhere(2);
+  throw InputError(request.recipe.file, "training.batch",
+                   "must be divisible by processes times micro_batches (" + std::to_string(training.micro_batches) +
+                       "), got " + std::to_string(training.batch));
 }
 
 void make_directory(const fs::path& directory) {
@@ -197,7 +194,8 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   const auto peers = std::make_shared<Peers>(place, patience);
   keep_compute_type(directory, request.machine, machine);
   check_agreement(*peers, recipe.table, c10::toString(machine.dtype), directory);
-  TaskRequest task_request = request_of_rank(recipe, machine, peers);
+  TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+  share_batch(task_request);
   if (const auto plan = fit_memory(makers, task_request, stored ? &*stored : nullptr); plan && peers->first()) {
     std::cerr << "training.memory_budget: micro_batches " << plan->micro_batches << ", checkpoint_layers "
               << plan->checkpoint_layers << "\n";
@@ -260,6 +258,8 @@ Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, st
 FittedRequest fitted_request(const TrainRequest& request, const TaskMakers& makers) {
   const Recipe recipe = load_training_recipe(request);
   TaskRequest task{recipe, recipe_options<TrainingOptions>(recipe, "training"), resolve_machine(request.machine)};
+  task.planned_processes = request.processes;
+  share_batch(task);
   const std::optional<MemoryPlan> plan = fit_memory(makers, task, nullptr);
   return {std::move(task), plan};
 }
@@ -278,6 +278,7 @@ nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& 
                       {"units_a_step", task->units_a_step()},
                       {"flops_a_step", task->flops_a_step()},
                       {"steps", training.steps},
+                      {"processes", request.processes},
                       {"memory_bytes",
                        {{"program", memory.program},
                         {"parameters", memory.parameters},
