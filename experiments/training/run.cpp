@@ -128,6 +128,11 @@ void share_batch(TaskRequest& request) {
                        "), got " + std::to_string(training.batch));
 }
 
+GpuEnergy gpus_of(const Machine& machine) {
+  if (!machine.device.is_cuda()) return {};
+  return GpuEnergy({machine.device.has_index() ? machine.device.index() : 0});
+}
+
 void make_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -150,7 +155,9 @@ void train_task(TrainingTask& task, const TrainingOptions& options, const RunPla
     std::cerr << place.directory.string() << ": " << trainer->state().step << " steps done; "
               << trainer->writer().saves() << " checkpoints held training up for "
               << trainer->writer().stalled_seconds() << " s";
-    if (const auto joules = trainer->joules()) std::cerr << ", " << energy_text(*joules, options.energy_price);
+    EnergyMeter* const energy = trainer->energy();
+    if (const auto joules = energy ? energy->joules() : std::nullopt)
+      std::cerr << ", " << energy_text(*joules, energy->gpu_joules(), options.energy_price);
     std::cerr << "\n";
     if (!place.peers->alone()) {
       std::cerr << "each of " << place.peers->size() << " processes sent "
@@ -220,8 +227,9 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
     if (!stored) write_file_atomically(directory / "recipe.toml", to_text(resolved));
     if (changed) replace_recipe(directory, resolved, steps_done);
   }
-  train_task(*task, recipe_options<TrainingOptions>(task_request.recipe, "training"),
-             {directory, to_text(resolved), machine.dtype, peers});
+  RunPlace run_place{directory, to_text(resolved), machine.dtype, peers};
+  run_place.gpus = gpus_of(machine);
+  train_task(*task, recipe_options<TrainingOptions>(task_request.recipe, "training"), run_place);
   return directory;
 }
 
@@ -243,6 +251,7 @@ nlohmann::json run_summary(const fs::path& run) {
                   {"compute", state.compute},
                   {"validation", state.validation}});
   if (state.joules) summary["joules"] = *state.joules;
+  if (state.gpu_joules) summary["gpu_joules"] = *state.gpu_joules;
   if (state.sent_bytes > 0) summary["sent_bytes"] = state.sent_bytes;
   return summary;
 }

@@ -25,8 +25,8 @@ class SpeedGauge {
   // The same for people: "31.2k tokens/s  MFU 44%".
   std::string note();
 
-  // What the processor drew since the gauge was made; nothing where the machine does not tell.
-  std::optional<double> joules() { return energy_.joules(); }
+  // What the machine drew since the gauge was made; asked for now and then, so that no counter's turn is missed.
+  EnergyMeter& energy() { return energy_; }
 
  private:
   using Clock = std::chrono::steady_clock;

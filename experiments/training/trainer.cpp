@@ -162,7 +162,7 @@ void Trainer::open_logs() {
 TrainingState Trainer::train() {
   if (finished()) return state_;
   open_logs();
-  gauge_.emplace(task_, place_.compute, EnergyMeter(place_.powercap));
+  gauge_.emplace(task_, place_.compute, EnergyMeter(place_.powercap, place_.gpus));
   begin_ = Clock::now();
   bytes_before_ = bytes_logged_ = place_.peers->bytes_sent();
   logged_step_ = state_.step;
@@ -236,6 +236,7 @@ void Trainer::log_window() {
                       {"seconds", state_.seconds},
                       {"save_stall_seconds", state_.save_stall_seconds}};
   if (state_.joules) line["joules"] = *state_.joules;
+  if (state_.gpu_joules) line["gpu_joules"] = *state_.gpu_joules;
   if (!place_.peers->alone()) {
     const double sent = place_.peers->bytes_sent();
     line["sent_bytes_a_step"] = (sent - std::exchange(bytes_logged_, sent)) /
@@ -259,7 +260,9 @@ void Trainer::note_spent() {
   state_.seconds = before_.seconds + seconds_since(begin_);
   state_.save_stall_seconds = before_.save_stall_seconds + writer_.stalled_seconds();
   state_.sent_bytes = before_.sent_bytes + place_.peers->bytes_sent() - bytes_before_;
-  if (const auto joules = gauge_->joules()) state_.joules = before_.joules.value_or(0) + *joules;
+  EnergyMeter& energy = gauge_->energy();
+  if (const auto joules = energy.joules()) state_.joules = before_.joules.value_or(0) + *joules;
+  if (const auto joules = energy.gpu_joules()) state_.gpu_joules = before_.gpu_joules.value_or(0) + *joules;
 }
 
 bool Trainer::validate() {
