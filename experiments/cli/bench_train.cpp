@@ -1,8 +1,10 @@
 // palimpsest bench train: training steps on random ids, ours and the reference's in turn.
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
 #include <iostream>
 
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -191,8 +193,19 @@ void run_bench_scaling(const BenchTrainOptions& options) {
   if (!facts.empty()) print_facts(facts, options.json);
 }
 
+// torch.compile writes C++, and compiles it by what CXX names.
+void require_compiler() {
+  const char* named = std::getenv("CXX");
+  const std::string compiler = named ? named : "g++";
+  if (find_program(compiler).empty())
+    throw InputError(
+        "environment", "CXX",
+        "'" + compiler + "' is not found, and --compile needs a C++ compiler: torch.compile's code is C++");
+}
+
 void run_bench_train(const BenchTrainOptions& options) {
   options.validate();
+  if (options.compile) require_compiler();
   if (options.processes > 1) return run_bench_scaling(options);
   const BenchPreset preset = options.sizes();
   std::optional<PythonPeer> peer;
