@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr BenchPreset kNet{"test", 64, 6, 4, 32, 4, 300};
+constexpr BenchPreset kShardedNet{"test", 64, 6, 4, 32, 4, 300};
 
 std::int64_t memory_behind(const std::vector<at::Tensor>& tensors) {
   std::map<const void*, std::int64_t> memory;
@@ -53,7 +53,7 @@ TrainingOptions options_in_parts() {
 TEST(ShardedBlocks, AProcessHoldsItsPartBetweenSteps) {
   for (const std::int64_t count : {2, 4}) {
     const auto statuses = run_ranks(count, [count](Peers& peers) {
-      BenchTask task(kNet, Machine{}, 0);
+      BenchTask task(kShardedNet, Machine{}, 0);
       Exchange exchange(task.parameters(), peers, true, task.blocked_net());
       Optimizer optimizer(options_in_parts(), exchange.own(), at::kFloat);
       ParameterAverage average(exchange.kept(), 0.9);
@@ -77,7 +77,7 @@ TEST(ShardedBlocks, AProcessHoldsItsPartBetweenSteps) {
 }
 
 TEST(ShardedBlocks, AloneNothingIsDealtOut) {
-  BenchTask task(kNet, Machine{}, 0);
+  BenchTask task(kShardedNet, Machine{}, 0);
   Peers alone;
   const Exchange exchange(task.parameters(), alone, true, task.blocked_net());
   EXPECT_FALSE(exchange.sharded());

@@ -9,22 +9,22 @@
 namespace palimpsest {
 namespace {
 
-constexpr BenchPreset kNet{"test", 32, 2, 2, 12, 4, 100};
+constexpr BenchPreset kGaugedNet{"test", 32, 2, 2, 12, 4, 100};
 
 // The share of the roof is a closed form of the tokens a second: 3 forward passes' FLOPs each, half of the logits. The
 // roof is measured once.
 TEST(SpeedGauge, ModelFlopsAreAShareOfTheMeasuredRoof) {
-  BenchTask task(kNet, Machine{}, 0);
+  BenchTask task(kGaugedNet, Machine{}, 0);
   SpeedGauge gauge(task, at::kFloat);
   gauge.step_done();
   EXPECT_TRUE(gauge.figures().empty());  // the first step sets things up
-  const double flops_a_token = 3 * task.blocked_net()->forward_flops_per_token(kNet.length, 0.5);
+  const double flops_a_token = 3 * task.blocked_net()->forward_flops_per_token(kGaugedNet.length, 0.5);
   std::vector<double> roofs;
   for (int step = 0; step < 3; ++step) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     gauge.step_done();
     const std::map<std::string, double> figures = gauge.figures();
-    EXPECT_LT(figures.at("tokens"), static_cast<double>(kNet.batch * kNet.length) / 0.0025);
+    EXPECT_LT(figures.at("tokens"), static_cast<double>(kGaugedNet.batch * kGaugedNet.length) / 0.0025);
     roofs.push_back(figures.at("tokens") * flops_a_token / figures.at("mfu"));
   }
   EXPECT_NEAR(roofs[1] / roofs[0], 1, 1e-12);
@@ -58,7 +58,7 @@ class UncountedTask : public BenchTask {
 };
 
 TEST(SpeedGauge, WithoutCountedFlopsThereIsNoShare) {
-  UncountedTask task(kNet, Machine{}, 0);
+  UncountedTask task(kGaugedNet, Machine{}, 0);
   SpeedGauge gauge(task, at::kFloat);
   gauge.step_done();
   std::this_thread::sleep_for(std::chrono::milliseconds(2));
