@@ -162,7 +162,7 @@ void Trainer::open_logs() {
 TrainingState Trainer::train() {
   if (finished()) return state_;
   open_logs();
-  gauge_.emplace(task_, place_.compute, EnergyMeter(place_.powercap, place_.gpus));
+  gauge_.emplace(task_, place_.compute, place_.peers->size(), EnergyMeter(place_.powercap, place_.gpus));
   begin_ = Clock::now();
   bytes_before_ = bytes_logged_ = place_.peers->bytes_sent();
   logged_step_ = state_.step;
