@@ -285,6 +285,17 @@ Transfer Peers::begin_sum(const at::Tensor& tensor) {
   return [this, work, tensor] { guarded([&] { link_->finish(*work, tensor.is_cuda()); }); };
 }
 
+Transfer Peers::begin_sum_in(const at::Tensor& tensor, std::int64_t to) {
+  if (alone()) return [] {};
+  const double n = static_cast<double>(size());  // sums of an nth each go round, and then to who wants them
+  bytes_sent_ += (rank() == to ? (n - 1) / n : 1.0) * static_cast<double>(tensor.nbytes());
+  std::vector<at::Tensor> tensors{tensor};
+  c10d::ReduceOptions options;
+  options.rootRank = to;
+  const auto work = guarded([&] { return link_->carrier(tensor).reduce(tensors, options); });
+  return [this, work, tensor] { guarded([&] { link_->finish(*work, tensor.is_cuda()); }); };
+}
+
 Transfer Peers::begin_copy(const at::Tensor& tensor, std::int64_t from) {
   if (alone()) return [] {};
   bytes_sent_ += static_cast<double>(size() - 1) / static_cast<double>(size()) * static_cast<double>(tensor.nbytes());

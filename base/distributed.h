@@ -72,6 +72,8 @@ class Peers {
   // In place, the sum over all processes: bitwise the same in all of them, and each time.
   void sum(const at::Tensor& tensor);
   Transfer begin_sum(const at::Tensor& tensor);
+  // The sum over all processes in the tensor of process `to`, in place; what the others' then hold is of no use.
+  Transfer begin_sum_in(const at::Tensor& tensor, std::int64_t to);
   // In place, the values of process `from`.
   Transfer begin_copy(const at::Tensor& tensor, std::int64_t from);
   // The tensor of process `from` into that of the first; the others have no part in it and may pass any.

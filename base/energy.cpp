@@ -18,7 +18,7 @@ std::optional<std::int64_t> number_in(const std::filesystem::path& path) {
 
 }  // namespace
 
-EnergyMeter::EnergyMeter(const std::filesystem::path& root) {
+EnergyMeter::EnergyMeter(const std::filesystem::path& root, GpuEnergy gpus) : gpus_(std::move(gpus)) {
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(root, none)) {
     const std::string name = entry.path().filename().string();
@@ -32,22 +32,30 @@ EnergyMeter::EnergyMeter(const std::filesystem::path& root) {
 }
 
 std::optional<double> EnergyMeter::joules() {
-  if (packages_.empty()) return std::nullopt;
+  const std::optional<double> gpus = gpus_.joules();
+  if (packages_.empty()) return gpus;
   for (Package& package : packages_) {
     const std::int64_t now = number_in(package.counter).value_or(package.last);
     const std::int64_t used = now >= package.last ? now - package.last : now + package.range - package.last;
     joules_ += 1e-6 * static_cast<double>(used);
     package.last = now;
   }
-  return joules_;
+  return joules_ + gpus.value_or(0);
 }
 
-std::string energy_text(double joules, double price_of_kwh) {
-  const double watt_hours = joules / 3600;
+std::string energy_text(double joules, std::optional<double> gpu_joules, double price_of_kwh) {
   std::ostringstream text;
-  text << std::setprecision(3) << (watt_hours < 1000 ? watt_hours : watt_hours / 1000)
-       << (watt_hours < 1000 ? " Wh" : " kWh");
-  if (price_of_kwh > 0) text << " (" << watt_hours / 1000 * price_of_kwh << " at " << price_of_kwh << " a kWh)";
+  text << std::setprecision(3);
+  const auto tell = [&text](double watt_hours) {
+    text << (watt_hours < 1000 ? watt_hours : watt_hours / 1000) << (watt_hours < 1000 ? " Wh" : " kWh");
+  };
+  tell(joules / 3600);
+  if (gpu_joules) {
+    text << ", ";
+    tell(*gpu_joules / 3600);
+    text << " of it by the GPU";
+  }
+  if (price_of_kwh > 0) text << " (" << joules / 3.6e6 * price_of_kwh << " at " << price_of_kwh << " a kWh)";
   return text.str();
 }
 

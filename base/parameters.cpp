@@ -73,6 +73,7 @@ ParameterSet ParameterSet::some(const std::vector<std::string>& names) const {
     const auto item = std::find_if(items_.begin(), items_.end(), [&](const auto& one) { return one.first == name; });
     TORCH_CHECK(item != items_.end(), "ParameterSet::some: there is no ", name);
     chosen.items_.push_back(*item);
+    if (const auto share = rates_.find(name); share != rates_.end()) chosen.rates_.insert(*share);
   }
   return chosen;
 }

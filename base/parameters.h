@@ -27,7 +27,7 @@ class ParameterSet {
   std::map<std::string, at::Tensor> values(c10::ScalarType dtype = c10::ScalarType::Float) const;
   // Copies values in. InputError naming `file` and the tensor: missing, unexpected, another shape.
   void load(const std::map<std::string, at::Tensor>& values, const std::string& file);
-  // The named ones, sharing storage and gradients with these. c10::Error for a name that is not there.
+  // The named ones with their rates, sharing storage and gradients with these. c10::Error for a name that is not there.
   ParameterSet some(const std::vector<std::string>& names) const;
   void to(c10::Device device);
   void set_requires_grad(bool on);

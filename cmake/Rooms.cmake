@@ -59,7 +59,9 @@ function(palimpsest_tests folder)
     target_link_libraries(${target} PRIVATE ${dependency})
   endforeach()
   target_compile_definitions(${target} PRIVATE
-    PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PALIMPSEST_PROGRAM="${CMAKE_BINARY_DIR}/palimpsest")
+    PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PALIMPSEST_PROGRAM="${CMAKE_BINARY_DIR}/palimpsest"
+    PALIMPSEST_COUNTING_GPU="$<TARGET_FILE:counting_gpu>")
+  add_dependencies(${target} counting_gpu)
   # Suites named ...Law hold the program to a mathematical law: ctest -L law.
   gtest_discover_tests(${target} TEST_PREFIX "${folder}/" TEST_FILTER "-*Law.*" DISCOVERY_TIMEOUT 300
     PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1")

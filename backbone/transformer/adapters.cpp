@@ -43,7 +43,7 @@ BlockAdapters::BlockAdapters(ParameterSet& parameters, const Block& block, const
                              std::int64_t index, RandomKey key)
     : scale_(options.scale()) {
   for (const std::string& target : options.targets) {
-    const std::string name = "blocks." + std::to_string(index) + "." + target;
+    const std::string name = block_prefix(index) + target;
     at::Tensor Block::*const member = adaptable().at(target);
     const std::int64_t outputs = (block.*member).size(0), inputs = (block.*member).size(1);
     const std::string down = with_ending(name, kDown);

@@ -16,8 +16,10 @@ at::Tensor add_matrix(ParameterSet& parameters, const TransformerOptions& option
   return parameters.add(name, initial / std::sqrt(ratio));
 }
 
+std::string block_prefix(std::int64_t index) { return "blocks." + std::to_string(index) + "."; }
+
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key) {
-  const std::string prefix = "blocks." + std::to_string(index) + ".";
+  const std::string prefix = block_prefix(index);
   const double residual = kInitDeviation / std::sqrt(2.0 * static_cast<double>(options.layers));
   const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns, double deviation) {
     return add_matrix(parameters, options, prefix + name, normal_init(key, prefix + name, {rows, columns}, deviation));

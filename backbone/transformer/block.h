@@ -21,6 +21,9 @@ struct Block {
 // smaller by sqrt(2 layers), so that the stream's variance does not grow with depth (GPT-2).
 Block make_block(ParameterSet& parameters, const TransformerOptions& options, std::int64_t index, RandomKey key);
 
+// What the names of a block's parameters begin with.
+std::string block_prefix(std::int64_t index);
+
 // A hidden matrix from `columns` to `rows` features. Under muP its deviation falls with the root of the width and its
 // learning rate with the width (arXiv 2203.03466, table 8).
 at::Tensor add_matrix(ParameterSet& parameters, const TransformerOptions& options, const std::string& name,

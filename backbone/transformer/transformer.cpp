@@ -25,6 +25,14 @@ Sight sight_of(const TokenCanvas& canvas) {
   return canvas.visible_BL.all().item<bool>() ? Sight() : Sight(canvas.visible_BL, {});
 }
 
+// Autograd calls a tensor's hook when the gradient of all that was made of it is known.
+void tell_before_backward(const Stream& stream, BlockWatch& watch, std::size_t block) {
+  for (const at::Tensor& tensor : {stream.x_ND, stream.delta_ND}) {
+    if (tensor.requires_grad())
+      tensor.register_hook([&watch, block](const at::Tensor&) { watch.before_backward(block); });
+  }
+}
+
 // Cosines and sines of 1000 t at geometric frequencies (arXiv 2006.11239): [B,L] -> [B,L,D].
 at::Tensor time_features(const at::Tensor& t_BL, std::int64_t width) {
   const std::int64_t pairs = width / 2;
@@ -88,16 +96,32 @@ at::Tensor Transformer::features_MD(const NoisyCanvas& noisy, const at::Tensor& 
   if (digits_VK_.defined()) digits_VK_ = digits_VK_.to(noisy.canvas.coordinates_BLA.device());
   const Surroundings around{noisy.canvas.rows(), rotary_.at(noisy.canvas.coordinates_BLA), sight_of(noisy.canvas),
                             compute_type_};
-  Stream stream{embed_BLD(noisy).flatten(0, 1), {}};
-  const auto num_recomputed = static_cast<std::size_t>(c10::GradMode::is_enabled() ? options_.checkpoint_layers : 0);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const auto apply = i < num_recomputed ? recomputed_block : apply_block;
-    const Block block = adapters_.empty() ? blocks_[i] : adapters_[i].applied_to(blocks_[i]);
-    stream = apply(block, options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
-  }
+  const Stream stream = apply_blocks({embed_BLD(noisy).flatten(0, 1), {}}, around, rows_M);
   const at::Tensor features_MD = norm_stream(stream, norm_D_, compute_type_).normed_ND;
   const double ratio = options_.width_ratio();
   return ratio == 1 ? features_MD : features_MD / ratio;  // muP: the head's sums grow with the width
+}
+
+Stream Transformer::apply_blocks(Stream stream, const Surroundings& around, const at::Tensor& rows_M) const {
+  const auto num_recomputed = static_cast<std::size_t>(c10::GradMode::is_enabled() ? options_.checkpoint_layers : 0);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (watch_) watch_->before_forward(i);
+    const auto apply = i < num_recomputed ? recomputed_block : apply_block;
+    const Block block = adapters_.empty() ? blocks_[i] : adapters_[i].applied_to(blocks_[i]);
+    stream = apply(block, options_, around, stream, i + 1 == blocks_.size() ? rows_M : at::Tensor());
+    if (!watch_) continue;
+    watch_->after_forward(i);
+    tell_before_backward(stream, *watch_, i);
+  }
+  return stream;
+}
+
+ParameterSet Transformer::block_parameters(std::int64_t index) const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : parameters_.items()) {
+    if (name.starts_with(block_prefix(index))) names.push_back(name);
+  }
+  return parameters_.some(names);
 }
 
 void Transformer::add_adapters(const AdapterOptions& options, RandomKey key) {

@@ -6,6 +6,7 @@
 #include "backbone/denoiser.h"
 #include "backbone/transformer/adapters.h"
 #include "backbone/transformer/block.h"
+#include "backbone/transformer/block_watch.h"
 #include "backbone/transformer/rotary.h"
 #include "backbone/transformer/transformer_options.h"
 #include "base/parameters.h"
@@ -31,6 +32,12 @@ class Transformer : public Denoiser {
   // Freezes every weight and puts trained adapters beside the matrices that `options` names.
   void add_adapters(const AdapterOptions& options, RandomKey key);
 
+  std::int64_t num_blocks() const { return std::ssize(blocks_); }
+  // Of one block, its adapters included.
+  ParameterSet block_parameters(std::int64_t index) const;
+  // From here on `watch` is told of every use of a block, until it is another or nullptr.
+  void watch_blocks(BlockWatch* watch) { watch_ = watch; }
+
   // Number type of the matrix products; parameters stay float32.
   void set_compute_type(c10::ScalarType dtype) { compute_type_ = dtype; }
 
@@ -39,6 +46,7 @@ class Transformer : public Denoiser {
 
  private:
   at::Tensor embed_BLD(const NoisyCanvas& noisy) const;
+  Stream apply_blocks(Stream stream, const Surroundings& around, const at::Tensor& rows_M) const;
   // Rows of a table of ids, with the embeddings of their digits added where the table has them.
   at::Tensor rows_RD(const at::Tensor& table_VD, const std::vector<IdRange>& ranges) const;
 
@@ -52,7 +60,8 @@ class Transformer : public Denoiser {
       time_out_;  // all but the first undefined when not used
   std::vector<Block> blocks_;
   std::vector<BlockAdapters> adapters_;  // one a block, or none
-  at::Tensor norm_D_, head_VD_;          // the head is embed_VD_ when tied
+  BlockWatch* watch_ = nullptr;
+  at::Tensor norm_D_, head_VD_;  // the head is embed_VD_ when tied
 };
 
 }  // namespace palimpsest

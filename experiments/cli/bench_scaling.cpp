@@ -18,7 +18,8 @@ class SteppedNet {
   SteppedNet(const BenchPreset& preset, const ScalingRun& run, const Machine& machine, Peers& peers)
       : options_(bench_training(preset)),
         task_(preset, machine, run.machine.seed),
-        exchange_(task_.parameters(), peers, options_.shard_optimizer),
+        exchange_(task_.parameters(), peers, options_.shard_optimizer,
+                  run.shard_parameters ? task_.blocked_net() : nullptr),
         optimizer_(options_, exchange_.own(), machine.dtype) {}
 
   // Steps a second by the median step, after some to warm up.
@@ -79,10 +80,10 @@ Facts measure_scaling(const ScalingRun& run) {
   peers.barrier();
   if (!one) return {};
   Facts facts{
-      {"preset", run.preset.name},  {"parameters", one->parameters()},     {"length", run.preset.length},
-      {"batch", run.preset.batch},  {"vocabulary", run.preset.vocabulary}, {"dtype", compute_name(machine.dtype)},
-      {"processes", run.processes}, {"threads_each", run.machine.threads}, {"repeats", run.rounds},
-      {"steps", run.steps}};
+      {"preset", run.preset.name},  {"parameters", one->parameters()},         {"length", run.preset.length},
+      {"batch", run.preset.batch},  {"vocabulary", run.preset.vocabulary},     {"dtype", compute_name(machine.dtype)},
+      {"processes", run.processes}, {"threads_each", run.machine.threads},     {"repeats", run.rounds},
+      {"steps", run.steps},         {"shard_parameters", run.shard_parameters}};
   add_spread(facts, "one_process_tokens_per_second", figures.one);
   add_spread(facts, "tokens_per_second", figures.all);
   add_spread(facts, "efficiency", figures.efficiency);

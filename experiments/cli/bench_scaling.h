@@ -12,6 +12,7 @@ struct ScalingRun {
   std::int64_t processes = 2;  // each with machine.threads
   std::int64_t rounds = 3, steps = 10, warmup = 3;
   MachineOptions machine;
+  bool shard_parameters = false;
 };
 
 // Of one of the processes, by torchrun's variables; all call it. In turn, one process takes the whole batch while the

@@ -18,6 +18,7 @@ class BenchTask : public TrainingTask {
   std::map<std::string, double> validate(std::int64_t) override { return {}; }
   std::map<std::string, double> units_a_step() const override;
   double flops_a_step() const override;
+  Transformer* blocked_net() override { return &transformer_; }
   void save_extras(const std::filesystem::path&) const override {}  // nothing of a benchmark is kept
 
  private:

@@ -1,8 +1,10 @@
 // palimpsest bench train: training steps on random ids, ours and the reference's in turn.
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
 #include <iostream>
 
+#include "base/child_process.h"
 #include "base/errors.h"
 #include "base/interrupt.h"
 #include "base/machine.h"
@@ -27,7 +29,7 @@ struct BenchTrainOptions {
   std::string preset = "tiny";
   std::int64_t batch = 0, vocabulary = 0;  // 0: the preset's
   std::int64_t pairs = 3, steps = 10, warmup = 3, checkpoint_layers = 0, processes = 1;
-  bool alone = false, compile = false, all_rows = false, json = false;
+  bool alone = false, compile = false, all_rows = false, shard_parameters = false, json = false;
   MachineOptions machine;
 
   BenchTrainOptions() {
@@ -54,6 +56,8 @@ struct BenchTrainOptions {
       throw InputError("command line", "--checkpoint-layers", "is of this program alone: goes with --alone");
     if (processes > 1 && (compile || all_rows))
       throw InputError("command line", "--processes", "is of this program alone: goes without the reference's flags");
+    if (shard_parameters && processes == 1)
+      throw InputError("command line", "--shard-parameters", "is of several processes: goes with --processes");
     if (sizes().batch % processes != 0)
       throw InputError(
           "command line", "--batch",
@@ -180,7 +184,8 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
 
 // Started anew as so many processes, the first of which tells.
 void run_bench_scaling(const BenchTrainOptions& options) {
-  ScalingRun run{options.sizes(), options.processes, options.pairs, options.steps, options.warmup, options.machine};
+  ScalingRun run{options.sizes(), options.processes, options.pairs,           options.steps,
+                 options.warmup,  options.machine,   options.shard_parameters};
   if (run.machine.threads == 0) run.machine.threads = 1;
   if (!is_started_rank()) throw SaidElsewhere(run_processes(options.processes));
   catch_interrupts();
@@ -188,8 +193,19 @@ void run_bench_scaling(const BenchTrainOptions& options) {
   if (!facts.empty()) print_facts(facts, options.json);
 }
 
+// torch.compile writes C++, and compiles it by what CXX names.
+void require_compiler() {
+  const char* named = std::getenv("CXX");
+  const std::string compiler = named ? named : "g++";
+  if (find_program(compiler).empty())
+    throw InputError(
+        "environment", "CXX",
+        "'" + compiler + "' is not found, and --compile needs a C++ compiler: torch.compile's code is C++");
+}
+
 void run_bench_train(const BenchTrainOptions& options) {
   options.validate();
+  if (options.compile) require_compiler();
   if (options.processes > 1) return run_bench_scaling(options);
   const BenchPreset preset = options.sizes();
   std::optional<PythonPeer> peer;
@@ -230,6 +246,8 @@ void add_bench_train(CLI::App& bench) {
                    "N processes beside one, --threads (1) each: how much faster they are, what they send")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_flag("--shard-parameters", options->shard_parameters,
+                    "with --processes: each holds a part of the blocks' parameters (training.shard_parameters)");
   command->add_flag("--json", options->json, "one JSON object on stdout");
   add_options(*command, options->machine);
   command->callback([options] { run_bench_train(*options); });

@@ -20,7 +20,7 @@ namespace {
 
 struct TrainCommand {
   TrainRequest request;
-  std::int64_t steps = 0, probe_steps = 0, processes = 1;
+  std::int64_t steps = 0, probe_steps = 0;
   std::string export_to, notice;
   std::vector<std::string> sweep;
   RateFinderOptions finder;
@@ -40,6 +40,7 @@ void print_plan(const nlohmann::json& plan) {
   if (plan["flops_a_step"] > 0) std::cout << "FLOPs a step  " << human_count(plan["flops_a_step"]) << "\n";
   const nlohmann::json& memory = plan["memory_bytes"];
   std::cout << "memory      " << bytes_text(memory["total"]);
+  if (plan["processes"] > 1) std::cout << " in each of " << plan["processes"] << " processes";
   const char* between = ": ";
   for (const char* part : {"program", "parameters", "average", "optimizer", "step"}) {
     std::cout << between << part << " " << bytes_text(memory[part]);
@@ -106,9 +107,9 @@ void sweep(const TrainCommand& command, const TaskMakers& makers) {
 }
 
 void train(const TrainCommand& command, const TaskMakers& makers) {
-  if (command.processes > 1 && !is_started_rank()) {
+  if (command.request.processes > 1 && !is_started_rank()) {
     load_training_recipe(command.request);  // what is wrong with it is said once
-    throw SaidElsewhere(run_processes(command.processes));
+    throw SaidElsewhere(run_processes(command.request.processes));
   }
   catch_interrupts();
   const std::filesystem::path run = train_recipe(command.request, makers);
@@ -126,7 +127,8 @@ void check_together(const TrainCommand& command) {
   if (command.probe_steps > 0 && !command.dry_run) refuse("--probe", "is part of --dry-run");
   if (command.profile && (command.find_rate || !command.sweep.empty()))
     refuse("--profile", "goes without --sweep and --find-rate");
-  if (command.processes > 1 && (command.find_rate || command.profile || !command.sweep.empty()))
+  if (command.probe_steps > 0 && command.request.processes > 1) refuse("--probe", "goes without --processes");
+  if (command.request.processes > 1 && (command.find_rate || command.profile || !command.sweep.empty()))
     refuse("--processes", "goes without --sweep, --find-rate and --profile");
 }
 
@@ -192,7 +194,7 @@ void add_train_command(CLI::App& program) {
                 "train nothing: take a few steps, print where their time and memory went, write a trace of them");
   app->add_flag("--accept-changes", command->request.accept_changes,
                 "go on with a recipe that differs from the run's own (steps, rates, data, but not the net)");
-  app->add_option("--processes", command->processes,
+  app->add_option("--processes", command->request.processes,
                   "train in N processes on this machine; between machines: torchrun --no-python, see docs/training.md")
       ->check(CLI::PositiveNumber);
   app->add_option("--join-seconds", command->request.join_seconds,

@@ -14,8 +14,8 @@ namespace {
 // What a line says besides the losses of the modalities.
 const std::set<std::string>& other_figures() {
   static const std::set<std::string> names{
-      "step",   "skipped",          "seconds", "loss", "gradient_norm", "learning_rate", "save_stall_seconds",
-      "joules", "sent_bytes_a_step"};
+      "step",   "skipped",    "seconds",          "loss", "gradient_norm", "learning_rate", "save_stall_seconds",
+      "joules", "gpu_joules", "sent_bytes_a_step"};
   return names;
 }
 

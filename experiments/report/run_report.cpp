@@ -38,7 +38,9 @@ std::vector<std::pair<std::string, std::string>> run_facts(const fs::path& run, 
       {"steps skipped", std::to_string(state.value("skipped", std::int64_t{0}))}};
   if (state.contains("joules")) {
     const double price = recipe["training"]["energy_price"].value_or(0.0);
-    facts.emplace_back("energy", energy_text(state["joules"].get<double>(), price));
+    std::optional<double> gpus;
+    if (state.contains("gpu_joules")) gpus = state["gpu_joules"].get<double>();
+    facts.emplace_back("energy", energy_text(state["joules"].get<double>(), gpus, price));
   }
   if (state.contains("sent_bytes")) {
     const double steps = static_cast<double>(std::max<std::int64_t>(1, state.value("step", std::int64_t{1})));

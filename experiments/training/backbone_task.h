@@ -41,6 +41,7 @@ class BackboneTask : public TrainingTask {
   std::map<std::string, double> validate(std::int64_t step) override;
   std::map<std::string, double> units_a_step() const override;
   double flops_a_step() const override;
+  Transformer* blocked_net() override { return transformer_.get(); }
   std::int64_t longest_step() const override;
   void load_initial(const std::filesystem::path& weights) override;
   std::vector<TaskSamples> samples(std::int64_t count) const override;

@@ -83,6 +83,7 @@ nlohmann::json to_json(const TrainingState& state) {
           {"save_stall_seconds", state.save_stall_seconds},
           {"sent_bytes", state.sent_bytes},
           {"joules", optional_number(state.joules)},
+          {"gpu_joules", optional_number(state.gpu_joules)},
           {"compute", state.compute},
           {"window", state.window},
           {"validation", state.validation},
@@ -105,6 +106,7 @@ TrainingState training_state(const nlohmann::json& json, const std::string& file
     state.save_stall_seconds = number_if_there(json, "save_stall_seconds").value_or(0);
     state.sent_bytes = number_if_there(json, "sent_bytes").value_or(0);
     state.joules = number_if_there(json, "joules");
+    state.gpu_joules = number_if_there(json, "gpu_joules");
     return state;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(file, "", error.what());

@@ -21,6 +21,7 @@ struct TrainingState {
   double save_stall_seconds = 0.0;                   // of these, standing still for saves
   double sent_bytes = 0.0;                           // to other processes, by the first one
   std::optional<double> joules;                      // that the machine drew meanwhile, where it tells
+  std::optional<double> gpu_joules;                  // of these, by GPUs
   std::string compute;                               // number type of the matrix products, which a resumed run keeps
   nlohmann::json window = nlohmann::json::object();  // sums since the log's last line
   nlohmann::json validation = nlohmann::json::object();  // figures of the last validation

@@ -2,31 +2,17 @@
 
 #include <c10/core/GradMode.h>
 
-#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
+
+#include "experiments/training/average.h"
 
 namespace palimpsest {
 
 namespace {
 
 using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
-
-// The owner of each parameter: the largest first, each to who has least.
-std::vector<std::int64_t> deal_out(const NamedParameters& items, std::int64_t processes) {
-  std::vector<std::size_t> order(items.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&items](auto a, auto b) { return items[a].second.numel() > items[b].second.numel(); });
-  std::vector<std::int64_t> load(static_cast<std::size_t>(processes)), owners(items.size());
-  for (const std::size_t i : order) {
-    const auto least = std::min_element(load.begin(), load.end());
-    *least += items[i].second.numel();
-    owners[i] = least - load.begin();
-  }
-  return owners;
-}
 
 // Frozen ones never change, and need not be sent.
 NamedParameters trained(const ParameterSet& parameters) {
@@ -35,6 +21,15 @@ NamedParameters trained(const ParameterSet& parameters) {
     if (item.second.requires_grad()) items.push_back(item);
   }
   return items;
+}
+
+ParameterSet without_blocks(const ParameterSet& parameters, const ShardedBlocks* blocks) {
+  if (!blocks) return parameters;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : parameters.items()) {
+    if (!blocks->owners().contains(name)) names.push_back(name);
+  }
+  return parameters.some(names);
 }
 
 std::string describe(const std::map<std::string, at::Tensor>& tensors) {
@@ -50,20 +45,74 @@ at::Tensor tensor_of_form(const nlohmann::json& form, c10::Device device) {
 
 }  // namespace
 
-Exchange::Exchange(const ParameterSet& parameters, Peers& peers, bool shard_optimizer)
-    : peers_(peers), gradients_(parameters, peers), own_(parameters) {
+Exchange::Exchange(const ParameterSet& parameters, Peers& peers, bool shard_optimizer, Transformer* blocked)
+    : peers_(peers),
+      dealer_(peers.size()),
+      blocks_(blocked && !peers.alone() ? std::make_unique<ShardedBlocks>(*blocked, peers, dealer_) : nullptr),
+      resident_(without_blocks(parameters, blocks_.get())),
+      gradients_(resident_, peers),
+      own_(parameters),
+      kept_(parameters) {
   if (!parameters.items().empty()) device_ = parameters.items().front().second.device();
-  if (peers.alone() || !shard_optimizer) return;
-  const NamedParameters items = trained(parameters);
-  const std::vector<std::int64_t> owners = deal_out(items, peers.size());
+  if (peers.alone() || !(shard_optimizer || blocks_)) return;
+  const NamedParameters items = trained(resident_);
+  std::vector<std::int64_t> sizes;
+  for (const auto& [name, tensor] : items) sizes.push_back(tensor.numel());
+  const std::vector<std::int64_t> owners = dealer_.deal(sizes);
   owned_.resize(static_cast<std::size_t>(peers.size()));
-  std::vector<std::string> names;
+  std::set<std::string> own;
   for (std::size_t i = 0; i < owners.size(); ++i) {
     const auto& [name, tensor] = items[i];
     owned_[static_cast<std::size_t>(owners[i])].push_back(tensor.detach());
-    if (owners[i] == peers.rank()) names.push_back(name);
+    if (owners[i] == peers.rank()) own.insert(name);
   }
-  own_ = parameters.some(names);
+  std::vector<std::string> stepped, kept;
+  for (const auto& [name, tensor] : parameters.items()) {
+    if (!keeps(name)) continue;
+    kept.push_back(name);
+    const bool in_block = blocks_ && blocks_->owners().contains(name);
+    if (in_block ? tensor.requires_grad() : own.contains(name)) stepped.push_back(name);
+  }
+  own_ = parameters.some(stepped);
+  kept_ = parameters.some(kept);
+}
+
+// Does this process hold it between steps?
+bool Exchange::keeps(const std::string& name) const {
+  if (!blocks_) return true;
+  const auto owner = blocks_->owners().find(name);
+  return owner == blocks_->owners().end() || owner->second == peers_.rank();
+}
+
+// While blocks travel, nothing else sets off: processes whose passes differ in what they reach would send in another
+// order.
+void Exchange::before_backward(bool last) {
+  if (last && !blocks_) gradients_.begin();
+}
+
+void Exchange::after_backward() {
+  if (blocks_) blocks_->end_pass();
+}
+
+void Exchange::finish_gradients() {
+  if (blocks_) {
+    blocks_->hand_over_gradients();
+    gradients_.begin();
+  }
+  gradients_.finish();
+}
+
+double Exchange::gradient_norm() {
+  const double here = palimpsest::gradient_norm(resident_);
+  if (!blocks_) return here;
+  double squares = 0;
+  for (const auto& [name, tensor] : own_.items()) {
+    if (!blocks_->owners().contains(name) || !tensor.grad().defined()) continue;
+    squares += std::pow(tensor.grad().norm().item<double>(), 2);
+  }
+  const at::Tensor sum = at::full({1}, squares, at::kDouble);
+  peers_.sum(sum);
+  return std::sqrt(here * here + sum.item<double>());
 }
 
 void Exchange::share_parameters() {
@@ -106,6 +155,23 @@ std::map<std::string, at::Tensor> Exchange::collect(const std::map<std::string, 
     }
   }
   return all;
+}
+
+std::map<std::string, at::Tensor> Exchange::collect_kept(std::map<std::string, at::Tensor> kept) {
+  if (!blocks_) return kept;
+  if (!peers_.first())
+    std::erase_if(kept, [this](const auto& entry) { return !blocks_->owners().contains(entry.first); });
+  return collect(kept);
+}
+
+void Exchange::load(std::map<std::string, at::Tensor> values, const std::string& file) {
+  std::erase_if(values, [this](const auto& entry) { return !keeps(entry.first); });
+  kept_.load(values, file);
+}
+
+void Exchange::in_first(const std::function<void()>& work) {
+  if (blocks_) return blocks_->in_first(work);
+  if (peers_.first()) work();
 }
 
 std::map<std::string, double> Exchange::sum(const std::map<std::string, double>& own) {

@@ -18,7 +18,7 @@ void Lion::step(const UpdateStep& step) {
     momentum.push_back(momentum_[i]);
   }
   if (values.empty()) return;
-  if (step.gradient_scale != 1.0) at::_foreach_mul_(gradients, step.gradient_scale);
+  step.scale(gradients);
   std::vector<at::Tensor> updates = at::_foreach_lerp(gradients, momentum, settings_.beta1);
   at::_foreach_sign_(updates);
   if (settings_.weight_decay > 0) at::_foreach_mul_(values, 1.0 - step.learning_rate * settings_.weight_decay);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backbone/transformer/transformer.h"
 #include "base/errors.h"
 #include "base/process_memory.h"
 #include "base/progress.h"
@@ -73,6 +74,19 @@ StepMemory measure_step(TrainingTask& task, Optimizer& optimizer) {
   return memory;
 }
 
+// Of a process that holds a part of the blocks: beside the activations it has, of others' parts, what is used, what is
+// on its way and gradients that leave. Gradients of its own part come as activations go, unless an earlier micro-batch
+// left them.
+MemoryEstimate in_parts(const MemoryProbe& probe, const TaskRequest& request, std::int64_t activations) {
+  const std::int64_t processes = request.num_processes();
+  const std::int64_t others = 2 * probe.block * (processes - 1) / processes + probe.block;
+  const std::int64_t resident = 2 * (probe.trained - probe.trained_blocks);  // gradients, and their buckets
+  const std::int64_t own = probe.trained_blocks / processes;
+  const std::int64_t before = request.training.micro_batches > processes ? own : 0;
+  return {probe.program, probe.parameters - probe.blocks + probe.blocks / processes, probe.optimizer / processes,
+          resident + std::max(activations + others + before, own + probe.scratch)};
+}
+
 double units_a_row(const TrainingTask& task, std::int64_t rows) {
   const std::map<std::string, double> units = task.units_a_step();
   const auto tokens = units.find("tokens");
@@ -95,6 +109,14 @@ MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, s
   probe.rows = small.training.batch;
   probe.parameters = parameter_bytes(parameters, false);
   probe.trained = parameter_bytes(parameters, true);
+  if (const Transformer* net = task->blocked_net()) {
+    for (std::int64_t i = 0; i < net->num_blocks(); ++i) {
+      const ParameterSet block = net->block_parameters(i);
+      probe.blocks += parameter_bytes(block, false);
+      probe.trained_blocks += parameter_bytes(block, true);
+      probe.block = std::max(probe.block, parameter_bytes(block, false));
+    }
+  }
   probe.program = std::max<std::int64_t>(0, resident_bytes() - probe.parameters);
   probe.casts = request.machine.dtype == at::kFloat ? 0 : probe.parameters / 2;
   probe.units_a_row = units_a_row(*task, probe.rows);
@@ -109,13 +131,15 @@ MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, s
 
 MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request) {
   const TrainingOptions& training = request.training;
-  const std::int64_t processes = request.peers->size();
+  const std::int64_t processes = request.num_processes();
   const bool sharded = processes > 1 && training.shard_optimizer;
   const double scale = static_cast<double>(training.batch) / static_cast<double>(training.micro_batches * probe.rows);
   const auto scaled = [&](std::int64_t bytes) {
     const double rest = static_cast<double>(std::max<std::int64_t>(0, bytes - probe.casts));
     return probe.casts + static_cast<std::int64_t>(rest * scale);
   };
+  if (processes > 1 && training.shard_parameters && probe.blocks > 0)
+    return in_parts(probe, request, scaled(probe.later));
   std::int64_t forward_backward = scaled(probe.activations);
   if (training.micro_batches > processes)
     forward_backward = std::max(forward_backward, probe.trained + scaled(probe.later));

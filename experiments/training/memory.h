@@ -28,7 +28,7 @@ class MemoryMeter {
 // Bytes.
 struct MemoryEstimate {
   std::int64_t program = 0;     // resident before the first step, parameters apart: libraries, data
-  std::int64_t parameters = 0;  // float32, and the average as much again
+  std::int64_t parameters = 0;  // float32, those that are kept between steps; the average as much again
   std::int64_t optimizer = 0;   // what it remembers
   std::int64_t step = 0;        // gradients and activations of a micro-batch, or an update's scratch: whichever is more
   std::int64_t total() const { return program + 2 * parameters + optimizer + step; }
@@ -40,11 +40,12 @@ struct MemoryEstimate {
 struct MemoryProbe {
   std::int64_t rows = 0;
   std::int64_t program = 0, parameters = 0, trained = 0, optimizer = 0;
-  std::int64_t casts = 0;        // of weights for the products: there once, whatever the rows
-  std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
-  std::int64_t later = 0;        // the same of a second micro-batch, beside the gradients of the first
-  std::int64_t scratch = 0;      // of the optimizer's update
-  double units_a_row = 0;        // tokens, or samples where the task counts none
+  std::int64_t blocks = 0, trained_blocks = 0, block = 0;  // of the parameters, what can lie in parts; the largest
+  std::int64_t casts = 0;                                  // of weights for the products: there once, whatever the rows
+  std::int64_t activations = 0;                            // at the highest, with the gradients that are there by then
+  std::int64_t later = 0;    // the same of a second micro-batch, beside the gradients of the first
+  std::int64_t scratch = 0;  // of the optimizer's update
+  double units_a_row = 0;    // tokens, or samples where the task counts none
 };
 
 // Builds the task with a batch of `rows` (made even), takes the longest of its steps once. Needs the memory of the
@@ -55,7 +56,7 @@ MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, s
 std::int64_t probe_rows(const TrainingOptions& training);
 
 // The probe's activations scaled to the request's micro-batch. With several processes each holds buckets of the
-// gradients, and its part of the optimizer's state when that is sharded.
+// gradients, and its part of what is sharded.
 MemoryEstimate scale_memory(const MemoryProbe& probe, const TaskRequest& request);
 
 // scale_memory of a probe of probe_rows.

@@ -26,7 +26,7 @@ class PlanSearch {
  public:
   PlanSearch(const TaskMakers& makers, const TaskRequest& request)
       : makers_(makers), request_(request), budget_(request.training.budget_bytes()) {
-    processes_ = request.peers->size();
+    processes_ = request.num_processes();
     least_parts_ = request.training.micro_batches / processes_;
     if (recipe_kind(request.recipe) == "backbone") {
       const auto net = recipe_options<TransformerOptions>(request.recipe, "backbone");
@@ -187,7 +187,7 @@ std::optional<MemoryPlan> fit_memory(const TaskMakers& makers, TaskRequest& requ
   if (request.training.budget_bytes() == 0) return std::nullopt;
   const std::optional<MemoryPlan> before = begun ? plan_of_run(request, *begun) : std::nullopt;
   const MemoryPlan plan = before ? *before : plan_together(makers, request);
-  request.training.micro_batches = plan.micro_batches * request.peers->size();
+  request.training.micro_batches = plan.micro_batches * request.num_processes();
   set_whole_number(request.recipe.table, "training", "micro_batches", plan.micro_batches);
   if (recipe_kind(request.recipe) == "backbone")
     set_whole_number(request.recipe.table, "backbone", "checkpoint_layers", plan.checkpoint_layers);

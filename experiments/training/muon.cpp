@@ -85,7 +85,7 @@ void Muon::step_shape(const std::vector<std::size_t>& members, const UpdateStep&
     gradients.push_back(weights.back().grad());
     momentum.push_back(momentum_[member]);
   }
-  if (step.gradient_scale != 1.0) at::_foreach_mul_(gradients, step.gradient_scale);
+  step.scale(gradients);
   at::_foreach_lerp_(momentum, gradients, 1.0 - settings_.momentum);
   const at::Tensor ahead_NRC = at::stack(at::_foreach_lerp(gradients, momentum, settings_.momentum));
   const double rows = static_cast<double>(ahead_NRC.size(1)), columns = static_cast<double>(ahead_NRC.size(2));

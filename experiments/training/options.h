@@ -49,6 +49,7 @@ struct TrainingOptions {
   BestKind best = BestKind::kLowest;    // losses are better when lower, psnr and accuracies when higher
   std::int64_t give_up_after = 100;     // steps in a row without a finite gradient
   bool shard_optimizer = true;          // several processes: each keeps a part of the optimizer's state
+  bool shard_parameters = false;        // likewise of the parameters and gradients of a backbone's blocks
   std::int64_t validate_every = 500;    // steps; 0: only at the end
   std::int64_t log_every = 10;          // steps between lines of log.jsonl
   std::int64_t sample_every = 0;        // steps between looks at what the net makes; 0: none
@@ -87,6 +88,8 @@ struct TrainingOptions {
     visitor("best", self.best, "lowest or highest: which value of keep_best is the best");
     visitor("give_up_after", self.give_up_after, "steps in a row without a finite gradient that end the run");
     visitor("shard_optimizer", self.shard_optimizer, "several processes: each keeps a part of the optimizer's state");
+    visitor("shard_parameters", self.shard_parameters,
+            "several processes: each keeps a part of the blocks' parameters too; more is sent, less is held");
     visitor("validate_every", self.validate_every, "steps between validations, 0 for only the last step");
     visitor("log_every", self.log_every, "steps between lines of the log");
     visitor("sample_every", self.sample_every, "steps between sheets of samples, 0 for none");

@@ -118,17 +118,19 @@ MachineOptions machine_of_rank(MachineOptions options, const RankPlace& place) {
 }
 
 // The task of one of several processes sees the batch cut into the parts of all of them.
-TaskRequest request_of_rank(const Recipe& recipe, const Machine& machine, const std::shared_ptr<Peers>& peers) {
-  TaskRequest request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+void share_batch(TaskRequest& request) {
   TrainingOptions& training = request.training;
-  training.micro_batches *= peers->size();
-  if (training.batch % training.micro_batches != 0) {
-    if (!peers->first()) throw SaidElsewhere(2);
-    throw InputError(recipe.file, "training.batch",
-                     "must be divisible by processes times micro_batches (" + std::to_string(training.micro_batches) +
-                         "), got " + std::to_string(training.batch));
-  }
-  return request;
+  training.micro_batches *= request.num_processes();
+  if (training.batch % training.micro_batches == 0) return;
+  if (!request.peers->first()) throw SaidElsewhere(2);
+  throw InputError(request.recipe.file, "training.batch",
+                   "must be divisible by processes times micro_batches (" + std::to_string(training.micro_batches) +
+                       "), got " + std::to_string(training.batch));
+}
+
+GpuEnergy gpus_of(const Machine& machine) {
+  if (!machine.device.is_cuda()) return {};
+  return GpuEnergy({machine.device.has_index() ? machine.device.index() : 0});
 }
 
 void make_directory(const fs::path& directory) {
@@ -153,7 +155,9 @@ void train_task(TrainingTask& task, const TrainingOptions& options, const RunPla
     std::cerr << place.directory.string() << ": " << trainer->state().step << " steps done; "
               << trainer->writer().saves() << " checkpoints held training up for "
               << trainer->writer().stalled_seconds() << " s";
-    if (const auto joules = trainer->joules()) std::cerr << ", " << energy_text(*joules, options.energy_price);
+    EnergyMeter* const energy = trainer->energy();
+    if (const auto joules = energy ? energy->joules() : std::nullopt)
+      std::cerr << ", " << energy_text(*joules, energy->gpu_joules(), options.energy_price);
     std::cerr << "\n";
     if (!place.peers->alone()) {
       std::cerr << "each of " << place.peers->size() << " processes sent "
@@ -197,7 +201,8 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
   const auto peers = std::make_shared<Peers>(place, patience);
   keep_compute_type(directory, request.machine, machine);
   check_agreement(*peers, recipe.table, c10::toString(machine.dtype), directory);
-  TaskRequest task_request = request_of_rank(recipe, machine, peers);
+  TaskRequest task_request{recipe, recipe_options<TrainingOptions>(recipe, "training"), machine, peers};
+  share_batch(task_request);
   if (const auto plan = fit_memory(makers, task_request, stored ? &*stored : nullptr); plan && peers->first()) {
     std::cerr << "training.memory_budget: micro_batches " << plan->micro_batches << ", checkpoint_layers "
               << plan->checkpoint_layers << "\n";
@@ -222,8 +227,9 @@ fs::path train_recipe(const TrainRequest& request, const TaskMakers& makers) {
     if (!stored) write_file_atomically(directory / "recipe.toml", to_text(resolved));
     if (changed) replace_recipe(directory, resolved, steps_done);
   }
-  train_task(*task, recipe_options<TrainingOptions>(task_request.recipe, "training"),
-             {directory, to_text(resolved), machine.dtype, peers});
+  RunPlace run_place{directory, to_text(resolved), machine.dtype, peers};
+  run_place.gpus = gpus_of(machine);
+  train_task(*task, recipe_options<TrainingOptions>(task_request.recipe, "training"), run_place);
   return directory;
 }
 
@@ -245,6 +251,7 @@ nlohmann::json run_summary(const fs::path& run) {
                   {"compute", state.compute},
                   {"validation", state.validation}});
   if (state.joules) summary["joules"] = *state.joules;
+  if (state.gpu_joules) summary["gpu_joules"] = *state.gpu_joules;
   if (state.sent_bytes > 0) summary["sent_bytes"] = state.sent_bytes;
   return summary;
 }
@@ -260,6 +267,8 @@ Profile profile_recipe(const TrainRequest& request, const TaskMakers& makers, st
 FittedRequest fitted_request(const TrainRequest& request, const TaskMakers& makers) {
   const Recipe recipe = load_training_recipe(request);
   TaskRequest task{recipe, recipe_options<TrainingOptions>(recipe, "training"), resolve_machine(request.machine)};
+  task.planned_processes = request.processes;
+  share_batch(task);
   const std::optional<MemoryPlan> plan = fit_memory(makers, task, nullptr);
   return {std::move(task), plan};
 }
@@ -278,6 +287,7 @@ nlohmann::json describe_training(const TrainRequest& request, const TaskMakers& 
                       {"units_a_step", task->units_a_step()},
                       {"flops_a_step", task->flops_a_step()},
                       {"steps", training.steps},
+                      {"processes", request.processes},
                       {"memory_bytes",
                        {{"program", memory.program},
                         {"parameters", memory.parameters},

@@ -22,13 +22,15 @@ struct TrainRequest {
   double join_seconds = 300;    // how long the processes of a group wait for each other at the start
   double silence_seconds = 20;  // how long one of them may give no sign of life
   bool accept_changes = false;  // a run goes on with a recipe that differs from its own
+  std::int64_t processes = 1;   // that a plan (--dry-run) is made for
   double fit_seconds = 0.0;     // fix training.steps so that training takes about so long; 0: as the recipe says
 };
 
 // A recipe read for training: every table known, [training] with all its defaults written out.
 Recipe load_training_recipe(const TrainRequest& request);
 
-// The recipe with its memory budget, if it has one, turned into micro-batches and recomputed blocks; for one process.
+// The recipe with its memory budget, if it has one, turned into micro-batches and recomputed blocks; for as many
+// processes as the request plans. micro_batches are those of all of them.
 struct FittedRequest {
   TaskRequest task;
   std::optional<MemoryPlan> plan;

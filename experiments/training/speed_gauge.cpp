@@ -36,9 +36,9 @@ double product_roof(c10::ScalarType dtype, c10::Device device) {
   return 2.0 * std::pow(static_cast<double>(size), 3) / best;
 }
 
-SpeedGauge::SpeedGauge(TrainingTask& task, c10::ScalarType compute, EnergyMeter energy)
+SpeedGauge::SpeedGauge(TrainingTask& task, c10::ScalarType compute, std::int64_t processes, EnergyMeter energy)
     : units_(task.units_a_step()),
-      flops_(task.flops_a_step()),
+      flops_(task.flops_a_step() / static_cast<double>(processes)),
       compute_(compute),
       device_(device_of(task.parameters())),
       last_(Clock::now()),

@@ -15,24 +15,26 @@ double product_roof(c10::ScalarType dtype, c10::Device device);
 
 class SpeedGauge {
  public:
-  SpeedGauge(TrainingTask& task, c10::ScalarType compute, EnergyMeter energy = EnergyMeter());
+  // Of `processes` that share the task's steps evenly, each with a roof of its own.
+  SpeedGauge(TrainingTask& task, c10::ScalarType compute, std::int64_t processes = 1,
+             EnergyMeter energy = EnergyMeter());
 
   void step_done();
 
-  // By name: "tokens" (or what the task counts) a second, and "mfu", the task's FLOP/s as a share of the roof, where
+  // By name: "tokens" (or what the task counts) a second, and "mfu", the task's FLOP/s as a share of the roofs, where
   // the task counts its FLOPs. Means that forget older steps. Empty before the second step.
   std::map<std::string, double> figures();
   // The same for people: "31.2k tokens/s  MFU 44%".
   std::string note();
 
-  // What the processor drew since the gauge was made; nothing where the machine does not tell.
-  std::optional<double> joules() { return energy_.joules(); }
+  // What the machine drew since the gauge was made; asked for now and then, so that no counter's turn is missed.
+  EnergyMeter& energy() { return energy_; }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   std::map<std::string, double> units_;
-  double flops_, roof_ = 0;  // the roof is measured when it is first asked for
+  double flops_, roof_ = 0;  // of a process; the roof is measured when it is first asked for
   c10::ScalarType compute_;
   c10::Device device_;
   double seconds_a_step_ = 0;

@@ -15,6 +15,8 @@
 
 namespace palimpsest {
 
+class Transformer;
+
 // Where training stands: global step (from 0) and micro-batch within it, of those of all processes. A task is a pure
 // function of this: its data and noise are keyed by seed, step and micro-batch, so that a resumed run sees bitwise what
 // an undisturbed one would have.
@@ -56,6 +58,10 @@ class TrainingTask {
 
   // Floating-point operations of a step, forward and backward; 0 when not counted.
   virtual double flops_a_step() const { return 0.0; }
+
+  // The net whose blocks may lie in parts in several processes; none where there is no such net. All processes then
+  // make the same forward passes, in `loss` one each.
+  virtual Transformer* blocked_net() { return nullptr; }
 
   // A step, counted from 0, that needs as much memory as any.
   virtual std::int64_t longest_step() const { return 0; }

@@ -19,6 +19,9 @@ struct TaskRequest {
   TrainingOptions training;
   Machine machine;
   std::shared_ptr<Peers> peers = std::make_shared<Peers>();  // that train together; each does its share of the parts
+  std::int64_t planned_processes = 0;                        // of a plan that is made alone; 0: as many as the peers
+
+  std::int64_t num_processes() const { return planned_processes > 0 ? planned_processes : peers->size(); }
 };
 
 using TaskMaker = std::function<std::unique_ptr<TrainingTask>(const TaskRequest&)>;

@@ -34,22 +34,29 @@ std::map<std::string, double> TokenValidation::figures(Denoiser& denoiser, c10::
                                                        std::int64_t rows_at_once, Peers& peers) const {
   const RandomKey noise = RandomKey::root(0).fold("validation noise");
   std::map<std::string, double> figures, positions;
-  std::int64_t batches = 0;
+  std::vector<std::pair<const Part*, std::int64_t>> batches;  // where each begins
   for (const Part& part : parts_) {
+    for (std::int64_t begin = 0; begin < part.count; begin += rows_at_once) batches.emplace_back(&part, begin);
+  }
+  const std::int64_t rounds = (std::ssize(batches) + peers.size() - 1) / peers.size();
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    // Who has nothing left in the last round takes a batch that does not count: all make the same passes.
+    const std::int64_t index = round * peers.size() + peers.rank();
+    const bool counts = index < std::ssize(batches);
+    const auto& [part_at, begin] = batches[static_cast<std::size_t>(counts ? index : std::ssize(batches) - 1)];
+    const Part& part = *part_at;
     DiffusionOptions options = diffusion_;
     if (!part.given.empty()) options.conditional = options.hide_given = 0.0;  // given is what the task gives
-    for (std::int64_t begin = 0; begin < part.count; begin += rows_at_once) {
-      if (batches++ % peers.size() != peers.rank()) continue;
-      const std::int64_t count = std::min(rows_at_once, part.count - begin);
-      const TokenBatch batch =
-          token_batch(*part.rows, {part.schema, part.given}, options, {noise, consecutive(begin, count), part.count});
-      const NoisyCanvas noisy = batch.noisy.to(device);
-      const DiffusionLoss result = diffusion_loss(denoiser, batch.clean.to(device), noisy, part.schema, options);
-      const std::map<std::string, double> weights = noised_positions(batch, part.schema.vocabulary());
-      for (const auto& [modality, nats] : result.nats) {
-        figures[part.name + "/" + modality] += weights.at(modality) * nats;
-        positions[part.name + "/" + modality] += weights.at(modality);
-      }
+    const std::int64_t count = std::min(rows_at_once, part.count - begin);
+    const TokenBatch batch =
+        token_batch(*part.rows, {part.schema, part.given}, options, {noise, consecutive(begin, count), part.count});
+    const NoisyCanvas noisy = batch.noisy.to(device);
+    const DiffusionLoss result = diffusion_loss(denoiser, batch.clean.to(device), noisy, part.schema, options);
+    if (!counts) continue;
+    const std::map<std::string, double> weights = noised_positions(batch, part.schema.vocabulary());
+    for (const auto& [modality, nats] : result.nats) {
+      figures[part.name + "/" + modality] += weights.at(modality) * nats;
+      positions[part.name + "/" + modality] += weights.at(modality);
     }
   }
   figures = gather_sums(peers, figures);

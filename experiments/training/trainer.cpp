@@ -88,15 +88,16 @@ StepReport training_step(TrainingTask& task, Optimizer& optimizer, const Trainin
   clear_gradients(parameters);
   for (std::int64_t i = 0; i < count; ++i) {
     const LossReport part = task.loss({position, peers.rank() * count + i});
-    if (i + 1 == count) exchange.gradients().begin();
+    exchange.before_backward(i + 1 == count);
     if (part.loss.requires_grad()) (part.loss * share).backward();  // what learns by counting has no gradient
+    exchange.after_backward();
     figures[kLoss] += share * part.loss.item<double>();
     for (const auto& [name, value] : part.figures) figures[name] += share * value;
   }
-  exchange.gradients().finish();
+  exchange.finish_gradients();
   figures[kStop] = interrupted() ? 1 : 0;
   StepReport report = step_report(exchange.sum(figures));
-  report.gradient_norm = gradient_norm(parameters);
+  report.gradient_norm = exchange.gradient_norm();
   report.applied = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
   if (report.applied) {
     const bool clipped = options.clip > 0 && report.gradient_norm > options.clip;
@@ -119,9 +120,10 @@ Trainer::Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace pl
     : task_(task),
       options_(options),
       place_(std::move(place)),
-      exchange_(task.parameters(), *place_.peers, options.shard_optimizer),
+      exchange_(task.parameters(), *place_.peers, options.shard_optimizer,
+                options.shard_parameters ? task.blocked_net() : nullptr),
       optimizer_(options, exchange_.own(), place_.compute),
-      average_(task.parameters(), options.ema),
+      average_(exchange_.kept(), options.ema),
       writer_(place_.directory, policy()) {
   optimizer_.carry(average_);
   state_.compute = c10::toString(place_.compute);
@@ -130,7 +132,7 @@ Trainer::Trainer(TrainingTask& task, const TrainingOptions& options, RunPlace pl
 
 void Trainer::resume(const std::filesystem::path& checkpoint) {
   CheckpointContent content = read_checkpoint(checkpoint);
-  task_.parameters().load(content.model, (checkpoint / "model.safetensors").string());
+  exchange_.load(std::move(content.model), (checkpoint / "model.safetensors").string());
   average_.load(content.average, content.state.updates, (checkpoint / "ema.safetensors").string());
   if (exchange_.sharded()) {
     const TensorMap own = optimizer_.state();
@@ -160,7 +162,7 @@ void Trainer::open_logs() {
 TrainingState Trainer::train() {
   if (finished()) return state_;
   open_logs();
-  gauge_.emplace(task_, place_.compute, EnergyMeter(place_.powercap));
+  gauge_.emplace(task_, place_.compute, place_.peers->size(), EnergyMeter(place_.powercap, place_.gpus));
   begin_ = Clock::now();
   bytes_before_ = bytes_logged_ = place_.peers->bytes_sent();
   logged_step_ = state_.step;
@@ -234,6 +236,7 @@ void Trainer::log_window() {
                       {"seconds", state_.seconds},
                       {"save_stall_seconds", state_.save_stall_seconds}};
   if (state_.joules) line["joules"] = *state_.joules;
+  if (state_.gpu_joules) line["gpu_joules"] = *state_.gpu_joules;
   if (!place_.peers->alone()) {
     const double sent = place_.peers->bytes_sent();
     line["sent_bytes_a_step"] = (sent - std::exchange(bytes_logged_, sent)) /
@@ -257,7 +260,9 @@ void Trainer::note_spent() {
   state_.seconds = before_.seconds + seconds_since(begin_);
   state_.save_stall_seconds = before_.save_stall_seconds + writer_.stalled_seconds();
   state_.sent_bytes = before_.sent_bytes + place_.peers->bytes_sent() - bytes_before_;
-  if (const auto joules = gauge_->joules()) state_.joules = before_.joules.value_or(0) + *joules;
+  EnergyMeter& energy = gauge_->energy();
+  if (const auto joules = energy.joules()) state_.joules = before_.joules.value_or(0) + *joules;
+  if (const auto joules = energy.gpu_joules()) state_.gpu_joules = before_.gpu_joules.value_or(0) + *joules;
 }
 
 bool Trainer::validate() {
@@ -295,12 +300,13 @@ bool Trainer::note_best(const std::map<std::string, double>& figures) {
 
 // With the average, which is what ships.
 void Trainer::sample() {
-  if (!place_.peers->first()) return;
   const ParameterAverage::Use use(average_);
-  const std::vector<TaskSamples> samples = task_.samples(options_.sample_count);
-  if (samples.empty()) return;
-  write_samples(sample_path(place_.directory, state_.step), samples);
-  show_samples(*events_, samples, state_.step);
+  exchange_.in_first([this] {
+    const std::vector<TaskSamples> samples = task_.samples(options_.sample_count);
+    if (samples.empty()) return;
+    write_samples(sample_path(place_.directory, state_.step), samples);
+    show_samples(*events_, samples, state_.step);
+  });
 }
 
 void Trainer::save() {
@@ -308,9 +314,10 @@ void Trainer::save() {
   note_spent();
   saved_step_ = state_.step;
   TensorMap optimizer = exchange_.collect(optimizer_.state());
+  TensorMap model = exchange_.collect_kept(exchange_.kept().values());
+  TensorMap average = exchange_.collect_kept(average_.values());
   if (!place_.peers->first()) return;
-  CheckpointContent content{task_.parameters().values(), average_.values(), std::move(optimizer), state_,
-                            place_.recipe};
+  CheckpointContent content{std::move(model), std::move(average), std::move(optimizer), state_, place_.recipe};
   content.save_extras = [this](const std::filesystem::path& directory) {
     const ParameterAverage::Use use(average_);
     task_.save_extras(directory);

@@ -48,6 +48,7 @@ struct RunPlace {
   c10::ScalarType compute = c10::ScalarType::Float;          // of the matrix products
   std::shared_ptr<Peers> peers = std::make_shared<Peers>();  // that train it together; the first one writes
   std::filesystem::path powercap = "/sys/class/powercap";    // where the machine's energy counters are
+  GpuEnergy gpus{};                                          // whose energy counts too
 };
 
 class Trainer {
@@ -64,8 +65,8 @@ class Trainer {
   const TrainingState& state() const { return state_; }
   const ParameterAverage& average() const { return average_; }
   const CheckpointWriter& writer() const { return writer_; }
-  // That this call of train() took, where the machine tells.
-  std::optional<double> joules() { return gauge_ ? gauge_->joules() : std::nullopt; }
+  // Of this call of train(); nullptr before it.
+  EnergyMeter* energy() { return gauge_ ? &gauge_->energy() : nullptr; }
 
  private:
   void resume(const std::filesystem::path& checkpoint);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_foreach_mul.h>
 
 #include <map>
 #include <string>
@@ -18,6 +19,11 @@ struct UpdateStep {
   double learning_rate = 0.0;
   double gradient_scale = 1.0;          // gradients count so many times
   ParameterAverage* average = nullptr;  // which a rule may move along with what it changes
+
+  // Brings gradients to their scale, in place: for rules whose own pass does not.
+  void scale(const std::vector<at::Tensor>& gradients) const {
+    if (gradient_scale != 1.0) at::_foreach_mul_(gradients, gradient_scale);
+  }
 };
 
 class UpdateRule {

@@ -73,6 +73,7 @@ TEST(Distributed, AloneEveryCallReturnsAtOnce) {
   const at::Tensor value = at::full({2}, 3.0);
   peers.sum(value);
   peers.begin_copy(value, 0)();
+  peers.begin_sum_in(value, 0)();
   peers.barrier();
   EXPECT_TRUE(at::equal(value, at::full({2}, 3.0)));
   EXPECT_EQ(peers.gather("word"), std::vector<std::string>{"word"});
@@ -98,6 +99,11 @@ TEST(Distributed, SumsCopiesMovesAndGathers) {
     for (std::int64_t from = 0; from < 3; ++from) {
       require(at::equal(values[static_cast<std::size_t>(from)], at::full({4}, static_cast<double>(from))), "copy");
     }
+    const double before = peers.bytes_sent();
+    const at::Tensor wanted = at::full({3}, rank + 1);
+    peers.begin_sum_in(wanted, 1)();
+    require(peers.rank() != 1 || at::equal(wanted, at::full({3}, 6.0)), "sum in one");
+    require(std::abs(peers.bytes_sent() - before - (peers.rank() == 1 ? 8 : 12)) < 1e-9, "bytes of a sum in one");
     const at::Tensor moved = at::full({2}, rank);
     peers.move_to_first(moved, 2);
     require(moved[0].item<double>() == (peers.first() ? 2.0 : rank), "move");

@@ -29,6 +29,15 @@ TEST(Parameters, AreLeavesWithGradientsInOrderOfRegistration) {
   EXPECT_THROW(set.add("bias", at::zeros({1})), c10::Error);
 }
 
+TEST(Parameters, SomeKeepTheirRates) {
+  ParameterSet set = two_parameters();
+  set.set_rate("bias", 0.25);
+  const ParameterSet one = set.some({"bias"});
+  EXPECT_EQ(one.count(), 4);
+  EXPECT_EQ(one.rate("bias"), 0.25);
+  EXPECT_EQ(set.some({"weight"}).rate("weight"), 1.0);
+}
+
 TEST(Parameters, LoadCopiesIntoTheTensorsThatNetsHold) {
   ParameterSet set = two_parameters();
   const at::Tensor held = set.items()[1].second;

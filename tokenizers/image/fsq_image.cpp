@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -38,6 +39,27 @@ AutoencoderShape net_shape(const ImageTokenizerOptions& options) {
 ImageTokenizerOptions checked(ImageTokenizerOptions options) {
   options.validate();
   return options;
+}
+
+std::int64_t side_of(const Media& media) {
+  const Image* image = std::get_if<Image>(&media);
+  if (!image) throw InputError("", "", "fsq-image reads images, got " + std::string(media_kind(media)));
+  return image->pixels_HWC.size(0);
+}
+
+// Passes of `count` pictures by number, begin and end: as many as always, cut where the next one is of another size.
+template <class SizeOf>
+std::vector<std::pair<std::size_t, std::size_t>> passes_of_one_size(std::size_t count, const SizeOf& size_of) {
+  std::vector<std::pair<std::size_t, std::size_t>> passes;
+  for (const auto& [begin, end] : fixed_batches(count, kRows)) {
+    for (std::size_t row = begin; row < end; ++row) {
+      if (row > begin && size_of(row) == size_of(row - 1))
+        ++passes.back().second;
+      else
+        passes.emplace_back(row, row + 1);
+    }
+  }
+  return passes;
 }
 
 }  // namespace
@@ -77,23 +99,25 @@ FsqImageTokenizer::FsqImageTokenizer(ImageTokenizerOptions options, RandomKey ke
 }
 
 Layout FsqImageTokenizer::layout(std::int64_t length) const {
-  const std::int64_t grid = options_.grid();
-  TORCH_CHECK(length == grid * grid, "fsq-image: a picture has ", grid * grid, " ids, got ", length);
+  const auto grid = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(length))));
+  TORCH_CHECK(length > 0 && length == grid * grid, "fsq-image: a picture has a square number of ids, such as the ",
+              options_.grid() * options_.grid(), " of its own size, got ", length);
   return grid_layout(grid, grid);
 }
 
 at::Tensor FsqImageTokenizer::stack(std::span<const Media> batch) const {
   std::vector<at::Tensor> pictures;
+  const std::int64_t side = std::max(side_of(batch.front()), options_.downsample);
   for (const Media& media : batch) {
-    const Image* image = std::get_if<Image>(&media);
-    if (!image) throw InputError("", "", "fsq-image reads images, got " + std::string(media_kind(media)));
-    const at::IntArrayRef sizes = image->pixels_HWC.sizes();
-    if (sizes != at::IntArrayRef({options_.size, options_.size, kColours})) {
+    side_of(media);
+    const at::Tensor& pixels_HWC = std::get<Image>(media).pixels_HWC;
+    if (pixels_HWC.sizes() != at::IntArrayRef({side, side, kColours}) || side % options_.downsample != 0) {
       std::ostringstream rule;
-      rule << "fsq-image reads pictures of " << options_.size << "x" << options_.size << ", got " << sizes;
+      rule << "fsq-image reads square pictures whose sides are multiples of " << options_.downsample << ", such as "
+           << options_.size << "x" << options_.size << ", got " << pixels_HWC.sizes();
       throw InputError("", "", rule.str());
     }
-    pictures.push_back(image->pixels_HWC.permute({2, 0, 1}));
+    pictures.push_back(pixels_HWC.permute({2, 0, 1}));
   }
   return at::stack(pictures).to(device_, at::kFloat) / 127.5 - 1;
 }
@@ -102,7 +126,7 @@ std::vector<Codes> FsqImageTokenizer::encode(const std::vector<Media>& batch) co
   const at::NoGradGuard no_grad;
   const SingleThread single_thread;
   std::vector<Codes> all;
-  for (const auto& [begin, end] : fixed_batches(batch.size(), kRows)) {
+  for (const auto& [begin, end] : passes_of_one_size(batch.size(), [&](auto row) { return side_of(batch[row]); })) {
     const at::Tensor pictures = pad_rows(stack(std::span(batch).subspan(begin, end - begin)), kRows);
     const at::Tensor ids_BHW = quantizer_.ids(net_.encode(pictures)).cpu();
     for (std::size_t row = 0; row < end - begin; ++row) {
@@ -116,13 +140,14 @@ std::vector<Codes> FsqImageTokenizer::encode(const std::vector<Media>& batch) co
 std::vector<Media> FsqImageTokenizer::decode(const std::vector<Codes>& batch) const {
   const at::NoGradGuard no_grad;
   const SingleThread single_thread;
-  const std::int64_t grid = options_.grid();
   std::vector<Media> all;
-  for (const auto& [begin, end] : fixed_batches(batch.size(), kRows)) {
+  const auto length_of = [&batch](std::size_t row) { return batch[row].ids_L.numel(); };
+  for (const auto& [begin, end] : passes_of_one_size(batch.size(), length_of)) {
+    layout(length_of(begin));
+    const auto grid = std::lround(std::sqrt(static_cast<double>(length_of(begin))));
     std::vector<at::Tensor> rows;
     for (std::size_t row = begin; row < end; ++row) {
       check_local_ids(batch[row].ids_L, space_.size(), "fsq-image");
-      layout(batch[row].ids_L.size(0));
       rows.push_back(batch[row].ids_L.view({grid, grid}));
     }
     const at::Tensor codes = quantizer_.codes(pad_rows(at::stack(rows), kRows)).to(device_);

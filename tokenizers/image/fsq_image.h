@@ -11,7 +11,7 @@
 namespace palimpsest {
 
 struct ImageTokenizerOptions {
-  std::int64_t size = 64;                          // pixels, rows and columns of the pictures it reads
+  std::int64_t size = 64;                          // pixels, rows and columns of the pictures it is made for
   std::int64_t downsample = 8;                     // pixels a token, rows and columns: 64 tokens at 64x64
   std::vector<std::int64_t> levels{8, 8, 8, 5};    // 2,560 codes
   std::vector<std::int64_t> widths{64, 160};       // channels, largest grid first; each next grid is half as wide
@@ -35,6 +35,8 @@ struct ImageTokenizerOptions {
   std::int64_t grid() const { return size / downsample; }  // tokens a row
 };
 
+// Square pictures of other sizes, multiples of `downsample`, are read too: the net has convolutions only, and the grid
+// is as much larger or smaller. The number of ids tells the size.
 class FsqImageTokenizer : public TrainableTokenizer {
  public:
   // Untrained, with weights drawn from `key`.

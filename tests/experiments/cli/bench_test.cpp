@@ -181,6 +181,27 @@ TEST_F(BenchCommand, TellsHowMuchFasterSeveralProcessesAre) {
   EXPECT_NEAR(facts.at("sent_bytes_a_step").get<double>() / (6 * parameters), 1, 0.01);
 }
 
+// The same of blocks in parts: their parameters twice, but for the last block once, and their gradients to one process.
+TEST_F(BenchCommand, TellsWhatProcessesSendWhenBlocksLieInParts) {
+  const CommandOutcome outcome =
+      run_palimpsest(scratch,
+                     "bench train --preset tiny --batch 2 --pairs 1 --steps 1 --warmup 0 --dtype fp32 --processes 2 "
+                     "--shard-parameters --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_EQ(facts.at("shard_parameters"), true);
+  BenchTask task(find_bench_preset("tiny"), Machine{}, 0);
+  const double all = static_cast<double>(task.parameters().count());
+  double blocks = 0, last = 0;
+  for (std::int64_t i = 0; i < task.blocked_net()->num_blocks(); ++i) {
+    last = static_cast<double>(task.blocked_net()->block_parameters(i).count());
+    blocks += last;
+  }
+  // Of two processes a sum in one costs its owner half and the other all of it: 3/4 of 4 bytes when each owns half.
+  const double expected = 6 * (all - blocks) + 2 * (2 * blocks - last) + 3 * blocks;
+  EXPECT_NEAR(facts.at("sent_bytes_a_step").get<double>() / expected, 1, 0.02);
+}
+
 TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
   write_reference("echo \"# $*\"; echo '{\"tokens/s\": 0.5, \"peak MiB\": 3}'");
   const CommandOutcome outcome = run_palimpsest(scratch, std::string(kShort) + "--json", kTree);
@@ -198,6 +219,29 @@ TEST_F(BenchCommand, TellsBothSidesAndTheirRatio) {
   EXPECT_EQ(facts.at("threads"), 1);
   EXPECT_EQ(facts.at("repeats"), 1);
   EXPECT_NEAR(facts.at("loss_last").get<double>(), std::log(5632.0), 2.0);  // of a net that knows nothing
+}
+
+TEST_F(BenchCommand, TellsTheCompiledReferenceBesideTheEagerOne) {
+  write_reference(
+      "case \"$*\" in *--compile*) echo '{\"tokens/s\": 0.25, \"peak MiB\": 9}';;"
+      " *) echo '{\"tokens/s\": 0.5, \"peak MiB\": 3}';; esac");
+  const CommandOutcome outcome = run_palimpsest(scratch, std::string(kShort) + "--compile --json", kTree);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Facts facts = Facts::parse(outcome.out);
+  EXPECT_EQ(facts.at("reference_tokens_per_second"), 0.5);
+  EXPECT_EQ(facts.at("reference_compile_tokens_per_second"), 0.25);
+  EXPECT_EQ(facts.at("ratio_compile"), facts.at("tokens_per_second").get<double>() / 0.25);
+  EXPECT_EQ(facts.at("reference_peak_bytes"), 3 << 20);  // of the eager one
+}
+
+// torch.compile writes C++ and compiles it: that is known before anything is measured.
+TEST_F(BenchCommand, WithoutACompilerTheCompiledReferenceIsRefused) {
+  write_reference("exit 9");
+  const CommandOutcome none =
+      run_palimpsest(scratch, std::string(kShort) + "--compile", std::string(kTree) + " CXX=no-such-compiler");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("environment: CXX: 'no-such-compiler' is not found, and --compile needs a C++ "
+                                  "compiler"));
 }
 
 TEST_F(BenchCommand, WithoutAReferenceItSaysHowToGetOneOrMeasuresAlone) {
@@ -242,6 +286,7 @@ TEST_F(BenchCommand, RefusesWrongInput) {
   expect("train --device cuda", 2, "--device: must be cpu");
   expect("train --checkpoint-layers 2", 2, "--checkpoint-layers: is of this program alone");
   expect("train --processes 2 --compile", 2, "--processes: is of this program alone");
+  expect("train --shard-parameters", 2, "--shard-parameters: is of several processes");
   expect("train --processes 2 --batch 3", 2, "--batch: must be divisible by --processes (2), got 3");
   expect("train --alone --compile", 2, "--compile: is the reference's");
   expect("train --alone --all-rows", 2, "--all-rows: is the reference's");

@@ -28,9 +28,10 @@ std::string report_of(const TrainingState& spent, const std::string& recipe) {
 TEST(RunReport, TellsEnergyWithItsCostAndWhatAStepSent) {
   TrainingState spent;
   spent.joules = 45'000;
+  spent.gpu_joules = 32'400;
   spent.sent_bytes = 3e6;
   const std::string report = report_of(spent, "[training]\nenergy_price = 0.3\n");
-  EXPECT_THAT(report, HasSubstr("12.5 Wh (0.00375 at 0.3 a kWh)"));
+  EXPECT_THAT(report, HasSubstr("12.5 Wh, 9 Wh of it by the GPU (0.00375 at 0.3 a kWh)"));
   EXPECT_THAT(report, HasSubstr("1.5M bytes a step"));
 }
 

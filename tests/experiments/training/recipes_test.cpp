@@ -196,6 +196,21 @@ TEST_F(Recipes, CurriculaAreReadStrictly) {
               HasSubstr("wrong.toml:4: diffusion.conditonal: unknown key; did you mean 'conditional'?"));
 }
 
+// 3 times the forward pass: 2 a weight of a product, the head's at half of the positions, 4 L D a layer for attention.
+TEST_F(Recipes, ADryRunsFlopsAreThoseOfTheNetsMatrices) {
+  const CommandOutcome outcome = tiny().run("train backbone.toml --run ./runs/plan --dry-run --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  double weights = 0;
+  for (const auto& [name, tensor] : newest("base").model) {
+    if (tensor.dim() != 2 || name == "role_embed.weight") continue;
+    weights += static_cast<double>(tensor.numel()) * (name == "embed.weight" || name == "head.weight" ? 0.5 : 1.0);
+  }
+  const double length = 12 + 8, width = 16, layers = 1, batch = 4;
+  EXPECT_EQ(newest("base").model.count("head.weight"), 0u);  // it is the embedding's
+  EXPECT_NEAR(nlohmann::json::parse(outcome.out).at("flops_a_step").get<double>(),
+              3 * (2 * weights + 4 * length * width * layers) * batch * length, 1);
+}
+
 TEST_F(Recipes, TasksAreValidatedByThemselves) {
   train("tasks", "[data]\ntasks = ['title -> caption', '-> title']\n[training]\nsteps = 3\n",
         "training.warmup_steps=0");

@@ -58,7 +58,8 @@ class TinyRun {
     std::vector<std::string> lines;
     for (std::string line; std::getline(text, line);) {
       nlohmann::json parsed = nlohmann::json::parse(line);
-      for (const char* spent : {"seconds", "save_stall_seconds", "joules", "sent_bytes_a_step"}) parsed.erase(spent);
+      for (const char* spent : {"seconds", "save_stall_seconds", "joules", "gpu_joules", "sent_bytes_a_step"})
+        parsed.erase(spent);
       lines.push_back(parsed.dump());
     }
     return lines;

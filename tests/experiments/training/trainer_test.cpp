@@ -10,6 +10,7 @@
 #include "base/safetensors.h"
 #include "tests/experiments/training/toy_task.h"
 #include "tests/support/child.h"
+#include "tests/support/counting_gpu.h"
 #include "tests/support/message.h"
 #include "tests/support/scratch.h"
 #include "tests/support/soak.h"
@@ -38,7 +39,8 @@ std::vector<std::string> log_of(const std::filesystem::path& run) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) {
     nlohmann::json parsed = nlohmann::json::parse(line);
-    for (const char* spent : {"seconds", "save_stall_seconds", "joules", "sent_bytes_a_step"}) parsed.erase(spent);
+    for (const char* spent : {"seconds", "save_stall_seconds", "joules", "gpu_joules", "sent_bytes_a_step"})
+      parsed.erase(spent);
     lines.push_back(parsed.dump());
   }
   return lines;
@@ -286,6 +288,34 @@ TEST(Trainer, TellsTheEnergyOfAllItsCallsWhereTheMachineDoes) {
       .train();
   EXPECT_FALSE(read_checkpoint_state(*newest_checkpoint(scratch / "b")).joules.has_value());
   EXPECT_EQ(read_file(scratch / "b/log.jsonl").find("joules"), std::string::npos);
+}
+
+// Draws three joules a step on a GPU too.
+class TwiceDrawingTask : public DrawingTask {
+ public:
+  using DrawingTask::DrawingTask;
+  LossReport loss(const StepPosition& position) override {
+    gpu.millijoules[1] += 3000;
+    return DrawingTask::loss(position);
+  }
+  CountingGpu& gpu = counting_gpu();
+};
+
+TEST(Trainer, TellsAGpusEnergyApart) {
+  const ScratchFolder scratch, powercap;
+  for (const std::int64_t steps : {8, 20}) {
+    TrainingOptions options = toy_options();
+    options.steps = steps;
+    std::filesystem::create_directories(scratch / "a");
+    TwiceDrawingTask task(options, powercap);
+    RunPlace place{scratch / "a", "", c10::ScalarType::Float, std::make_shared<Peers>(), powercap.path()};
+    place.gpus = GpuEnergy({0}, counting_gpu_libraries());
+    Trainer(task, options, place).train();
+  }
+  const TrainingState state = read_checkpoint_state(*newest_checkpoint(scratch / "a"));
+  EXPECT_NEAR(*state.gpu_joules, 60.0, 1e-6);
+  EXPECT_NEAR(*state.joules, 80.0, 1e-6);
+  EXPECT_NE(read_file(scratch / "a/log.jsonl").find("\"gpu_joules\":60.0"), std::string::npos);
 }
 
 TEST(Trainer, TellsHowLongSavesHeldItUp) {

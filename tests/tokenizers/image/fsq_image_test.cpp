@@ -68,6 +68,21 @@ TEST(FsqImageTokenizer, AloneOrInABatchOrWithMoreThreadsIsTheSame) {
   at::set_num_threads(1);
 }
 
+// The net is of convolutions: a larger picture is a larger grid of the same ids, and sizes may be mixed.
+TEST(FsqImageTokenizer, ReadsPicturesOfOtherSizes) {
+  const FsqImageTokenizer tokenizer(tiny_image_options(), RandomKey::root(1));
+  const auto plain = [](std::int64_t side) { return Media(Image{at::full({side, side, 3}, 90, at::kByte)}); };
+  const std::vector<Media> pictures{plain(8), plain(24), plain(16), plain(24), drawing(3)};
+  const std::vector<Codes> codes = tokenizer.encode(pictures);
+  const std::vector<Media> decoded = tokenizer.decode(codes);
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const std::int64_t side = std::get<Image>(pictures[i]).pixels_HWC.size(0), grid = side / 8;
+    EXPECT_TRUE(at::equal(codes[i].layout.coordinates_LA, grid_layout(grid, grid).coordinates_LA)) << i;
+    EXPECT_TRUE(at::equal(codes[i].ids_L, tokenizer.encode({pictures[i]})[0].ids_L)) << i;
+    EXPECT_EQ(std::get<Image>(decoded[i]).pixels_HWC.sizes(), at::IntArrayRef({side, side, 3})) << i;
+  }
+}
+
 TEST(FsqImageTokenizer, AFewStepsOfDescentMakePicturesBetter) {
   FsqImageTokenizer tokenizer(tiny_image_options(), RandomKey::root(3));
   const std::vector<Media> pictures = drawings(8);
@@ -101,7 +116,9 @@ TEST(FsqImageTokenizer, RefusesOtherMediaSizesAndIds) {
     return std::string();
   };
   EXPECT_THAT(message(Text{"apple"}), HasSubstr("reads images, got text"));
-  EXPECT_THAT(message(Image{at::zeros({16, 24, 3}, at::kByte)}), HasSubstr("16x16"));
+  EXPECT_THAT(message(Image{at::zeros({16, 24, 3}, at::kByte)}), HasSubstr("square pictures"));
+  EXPECT_THAT(message(Image{at::zeros({20, 20, 3}, at::kByte)}), HasSubstr("multiples of 8, such as 16x16"));
+  EXPECT_THAT(message(Image{at::zeros({0, 0, 3}, at::kByte)}), HasSubstr("square pictures"));
   EXPECT_THROW(tokenizer.layout(5), c10::Error);
   EXPECT_THROW(tokenizer.decode({{at::full({4}, 320, at::kLong), grid_layout(2, 2)}}), c10::Error);
 }
