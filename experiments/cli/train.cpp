@@ -195,7 +195,8 @@ void add_train_command(CLI::App& program) {
   app->add_flag("--accept-changes", command->request.accept_changes,
                 "go on with a recipe that differs from the run's own (steps, rates, data, but not the net)");
   app->add_option("--processes", command->request.processes,
-                  "train in N processes on this machine; between machines: torchrun --no-python, see docs/training.md")
+                  "train in N processes on this machine (with --dry-run: plan for them); between machines: torchrun "
+                  "--no-python, see docs/training.md")
       ->check(CLI::PositiveNumber);
   app->add_option("--join-seconds", command->request.join_seconds,
                   "how long the processes wait for each other at the start")

@@ -66,13 +66,16 @@ Exchange::Exchange(const ParameterSet& parameters, Peers& peers, bool shard_opti
     owned_[static_cast<std::size_t>(owners[i])].push_back(tensor.detach());
     if (owners[i] == peers.rank()) own.insert(name);
   }
-  std::vector<std::string> stepped, kept;
+  std::vector<std::string> stepped, of_blocks, kept;
   for (const auto& [name, tensor] : parameters.items()) {
     if (!keeps(name)) continue;
     kept.push_back(name);
     const bool in_block = blocks_ && blocks_->owners().contains(name);
-    if (in_block ? tensor.requires_grad() : own.contains(name)) stepped.push_back(name);
+    if (!(in_block ? tensor.requires_grad() : own.contains(name))) continue;
+    stepped.push_back(name);
+    if (in_block) of_blocks.push_back(name);
   }
+  own_of_blocks_ = parameters.some(of_blocks);
   own_ = parameters.some(stepped);
   kept_ = parameters.some(kept);
 }
@@ -105,14 +108,9 @@ void Exchange::finish_gradients() {
 double Exchange::gradient_norm() {
   const double here = palimpsest::gradient_norm(resident_);
   if (!blocks_) return here;
-  double squares = 0;
-  for (const auto& [name, tensor] : own_.items()) {
-    if (!blocks_->owners().contains(name) || !tensor.grad().defined()) continue;
-    squares += std::pow(tensor.grad().norm().item<double>(), 2);
-  }
-  const at::Tensor sum = at::full({1}, squares, at::kDouble);
-  peers_.sum(sum);
-  return std::sqrt(here * here + sum.item<double>());
+  const at::Tensor squares = at::full({1}, palimpsest::gradient_norm(own_of_blocks_), at::kDouble).square_();
+  peers_.sum(squares);
+  return std::sqrt(here * here + squares.item<double>());
 }
 
 void Exchange::share_parameters() {

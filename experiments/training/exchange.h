@@ -63,7 +63,7 @@ class Exchange {
   std::unique_ptr<ShardedBlocks> blocks_;  // none where every process has all parameters
   ParameterSet resident_;                  // in every process
   GradientBuckets gradients_;              // of these
-  ParameterSet own_, kept_;
+  ParameterSet own_, own_of_blocks_, kept_;
   c10::Device device_{c10::DeviceType::CPU};
   std::vector<std::vector<at::Tensor>> owned_;  // of the resident ones, by process; empty when nothing is sharded
   std::vector<std::string> names_;              // of figures, known to all

@@ -42,7 +42,8 @@ ShardedBlocks::ShardedBlocks(Transformer& net, Peers& peers, Dealer& dealer) : n
 
 ShardedBlocks::~ShardedBlocks() { net_.watch_blocks(nullptr); }
 
-// Moves the parameters into one piece of memory, which travels as it is.
+// Moves the parameters into one piece of memory, which travels as it is. Each begins aligned there, and so does its
+// gradient among those that are summed.
 ShardedBlocks::Parcel ShardedBlocks::make_parcel(std::int64_t owner, const std::vector<at::Tensor>& parameters) const {
   std::int64_t size = 0;
   for (const at::Tensor& parameter : parameters) size += aligned(parameter.numel());
@@ -55,7 +56,7 @@ ShardedBlocks::Parcel ShardedBlocks::make_parcel(std::int64_t owner, const std::
     offset += aligned(parameter.numel());
     if (!parameter.requires_grad()) continue;
     parcel.trained.push_back({parameter, parcel.trained_numel});
-    parcel.trained_numel += parameter.numel();
+    parcel.trained_numel += aligned(parameter.numel());
   }
   return parcel;
 }

@@ -137,6 +137,7 @@ TEST(MemoryBudget, ARunStaysWithinItAndKeepsWhatWasChosen) {
       "train large.toml --run ./runs/fitted --json training.memory_budget=" + std::to_string(budget);
   const CommandOutcome fitted = tiny.run(command);
   ASSERT_EQ(fitted.code, 0) << fitted.err;
+  EXPECT_EQ(fitted.err.find("[W"), std::string::npos) << fitted.err;  // no warnings of torch's own
   const double peak = nlohmann::json::parse(fitted.out).at("peak_memory_bytes");
   EXPECT_LT(peak, 1.1 * static_cast<double>(budget));
   const CommandOutcome whole = tiny.run("train large.toml --run ./runs/whole --json");
