@@ -1,11 +1,9 @@
 #include "experiments/training/memory.h"
 
 #include <c10/core/Allocator.h>
-#include <c10/util/Logging.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 
 #include "backbone/transformer/transformer.h"
 #include "base/errors.h"
@@ -49,20 +47,6 @@ std::int64_t parameter_bytes(const ParameterSet& parameters, bool trained_only) 
   }
   return bytes;
 }
-
-// Torch warns once that memory is given back which was taken before the counting began, as some always is.
-class WithoutWarnings {
- public:
-  WithoutWarnings() {
-    if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = std::max<int>(before_, c10::GLOG_ERROR);
-  }
-  ~WithoutWarnings() { FLAGS_caffe2_log_level = before_; }
-  WithoutWarnings(const WithoutWarnings&) = delete;
-  WithoutWarnings& operator=(const WithoutWarnings&) = delete;
-
- private:
-  int before_ = FLAGS_caffe2_log_level;
-};
 
 struct StepMemory {
   std::int64_t activations = 0;  // at the highest, with the gradients that are there by then
@@ -116,7 +100,6 @@ std::int64_t probe_rows(const TrainingOptions& training) {
 }
 
 MemoryProbe probe_memory(const TaskMakers& makers, const TaskRequest& request, std::int64_t rows) {
-  const WithoutWarnings quiet;
   TaskRequest small{request.recipe, request.training, request.machine};
   small.training.batch = rows + rows % 2;  // documents may come in pairs
   small.training.micro_batches = 1;
