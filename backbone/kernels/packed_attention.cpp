@@ -39,6 +39,12 @@ class InAFixedOrder {
   bool before_, warn_only_, fill_;
 };
 
+template <class Function>
+auto in_a_fixed_order(const Function& act) {
+  const InAFixedOrder fixed;
+  return act();
+}
+
 // The last G heads of each position.
 at::Tensor values_NGE(const at::Tensor& projected_NP, std::int64_t heads, std::int64_t width) {
   return projected_NP.unflatten(-1, {-1, width}).slice(1, -heads);
@@ -82,11 +88,12 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
     const PackedGroups groups = kept_sight(context->saved_data["sight"]).packed_groups(B, N / B, projected.device());
     at::Tensor grad_query_NHE, grad_key_NGE, grad_value_NGE;
     if (groups.most_keys > 0) {
-      const InAFixedOrder fixed;
-      const auto [grad_query, grad_key, grad_value] = at::_flash_attention_backward(
-          groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE,
-          groups.keys.of(values_NGE(projected, G, E)), saved[7], saved[8], groups.query_begin, groups.key_begin,
-          groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
+      const auto [grad_query, grad_key, grad_value] = in_a_fixed_order([&] {
+        return at::_flash_attention_backward(
+            groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE,
+            groups.keys.of(values_NGE(projected, G, E)), saved[7], saved[8], groups.query_begin, groups.key_begin,
+            groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
+      });
       groups.queries.put(grad_query, grad_query_NHE, N);
       groups.keys.put(grad_key, grad_key_NGE, N);
       groups.keys.put(grad_value, grad_value_NGE, N);
