@@ -63,4 +63,8 @@ at::Tensor rotated_heads_backward(const HeadGroup& group, const at::Tensor& grad
   return shares.defined() ? shares.sum(0) : at::Tensor();
 }
 
+at::Tensor value_heads(const at::Tensor& projected_NP, std::int64_t heads, std::int64_t width) {
+  return projected_NP.unflatten(-1, {-1, width}).slice(1, -heads);
+}
+
 }  // namespace palimpsest

@@ -21,4 +21,7 @@ at::Tensor rotated_heads(const HeadGroup& group);
 at::Tensor rotated_heads_backward(const HeadGroup& group, const at::Tensor& grad_NHE,
                                   const at::Tensor& grad_projected_NP);
 
+// The last heads of each position, where values are: a view [N,heads,E].
+at::Tensor value_heads(const at::Tensor& projected_NP, std::int64_t heads, std::int64_t width);
+
 }  // namespace palimpsest

@@ -39,9 +39,10 @@ class InAFixedOrder {
   bool before_, warn_only_, fill_;
 };
 
-// The last G heads of each position.
-at::Tensor values_NGE(const at::Tensor& projected_NP, std::int64_t heads, std::int64_t width) {
-  return projected_NP.unflatten(-1, {-1, width}).slice(1, -heads);
+template <class Function>
+auto in_a_fixed_order(const Function& act) {
+  const InAFixedOrder fixed;
+  return act();
 }
 
 struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFunction> {
@@ -60,7 +61,7 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
     at::Tensor mixed_NHE, mixed_THE, log_sum_exp, seed, offset;
     if (groups.most_keys > 0) {
       std::tie(mixed_THE, log_sum_exp, seed, offset, std::ignore) = at::_flash_attention_forward(
-          query_THE, key_SGE, groups.keys.of(values_NGE(projected, G, E)), groups.query_begin, groups.key_begin,
+          query_THE, key_SGE, groups.keys.of(value_heads(projected, G, E)), groups.query_begin, groups.key_begin,
           groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, /*return_debug_mask=*/false);
       groups.queries.put(mixed_THE, mixed_NHE, N);
     } else {
@@ -82,11 +83,12 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
     const PackedGroups groups = kept_sight(context->saved_data["sight"]).packed_groups(B, N / B, projected.device());
     at::Tensor grad_query_NHE, grad_key_NGE, grad_value_NGE;
     if (groups.most_keys > 0) {
-      const InAFixedOrder fixed;
-      const auto [grad_query, grad_key, grad_value] = at::_flash_attention_backward(
-          groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE,
-          groups.keys.of(values_NGE(projected, G, E)), saved[7], saved[8], groups.query_begin, groups.key_begin,
-          groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
+      const auto [grad_query, grad_key, grad_value] = in_a_fixed_order([&] {
+        return at::_flash_attention_backward(
+            groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE,
+            groups.keys.of(value_heads(projected, G, E)), saved[7], saved[8], groups.query_begin, groups.key_begin,
+            groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
+      });
       groups.queries.put(grad_query, grad_query_NHE, N);
       groups.keys.put(grad_key, grad_key_NGE, N);
       groups.keys.put(grad_value, grad_value_NGE, N);
@@ -99,7 +101,7 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
         rotated_heads_backward({0, H, E, projected, cos, sin, saved[1]}, grad_query_NHE, grad_projected);
     const at::Tensor key_weight =
         rotated_heads_backward({H * E, G, E, projected, cos, sin, saved[2]}, grad_key_NGE, grad_projected);
-    values_NGE(grad_projected, G, E).copy_(grad_value_NGE);
+    value_heads(grad_projected, G, E).copy_(grad_value_NGE);
     return {grad_projected.view({B, N / B, -1}), query_weight, key_weight, at::Tensor()};
   }
 };

@@ -27,17 +27,20 @@ at::Tensor plain_normed_and_rotated(const at::Tensor& x_BLHE, const at::Tensor& 
   return at::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1).to(x_BLHE.scalar_type());
 }
 
-// ---- float32: our loops around ATen's blocked attention for the CPU, a call for the groups of each size. It wants as
-// many key heads as query heads.
+// ---- float32: our loops around ATen's blocked attention for the CPU, a call for the groups of each size
 // ----
-
-at::Tensor heads_of(const at::Tensor& projected_NP, std::int64_t part, std::int64_t heads, std::int64_t width) {
-  return projected_NP.unflatten(-1, {3, heads, width}).select(1, part);
-}
 
 // [N,H,E] or [N,H], at positions of equal groups: [groups,H,L,E] or [groups,H,L].
 at::Tensor by_group(const at::Tensor& x_N, const Positions& positions, const EqualGroups& groups) {
   return positions.of(x_N).unflatten(0, {groups.count, -1}).transpose(1, 2);
+}
+// Of keys or values: each head as often as query heads share it, which ATen's attention for the CPU wants.
+at::Tensor shared_by_group(const at::Tensor& x_NGE, const EqualGroups& groups, std::int64_t share) {
+  const at::Tensor x = by_group(x_NGE, groups.keys, groups);
+  return share == 1 ? x : x.repeat_interleave(share, 1);
+}
+at::Tensor sum_of_shares(const at::Tensor& x, std::int64_t share) {
+  return share == 1 ? x : x.unflatten(1, {-1, share}).sum(2);
 }
 // And back into x_N.
 void from_groups(const at::Tensor& x, const Positions& positions, at::Tensor& x_N, std::int64_t N) {
@@ -53,15 +56,15 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
     const at::Tensor projected = projected_BLP.contiguous().flatten(0, 1);
     const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
     const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = inputs.heads,
-                       E = projected.size(-1) / (3 * H);
+                       G = inputs.key_value_heads, E = projected.size(-1) / (H + 2 * G);
     const at::Tensor query = rotated_heads({0, H, E, projected, cos, sin, query_norm_E}),
-                     key = rotated_heads({H * E, H, E, projected, cos, sin, key_norm_E}),
-                     value = heads_of(projected, 2, H, E);
+                     key = rotated_heads({H * E, G, E, projected, cos, sin, key_norm_E}),
+                     value = value_heads(projected, G, E);
     at::Tensor mixed_NHE, log_sum_exp_NH;
     for (const EqualGroups& groups : inputs.sight.equal_groups(B, L)) {
       const auto [mixed, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-          by_group(query, groups.queries, groups), by_group(key, groups.keys, groups),
-          by_group(value, groups.keys, groups), /*dropout_p=*/0.0, /*is_causal=*/false);
+          by_group(query, groups.queries, groups), shared_by_group(key, groups, H / G),
+          shared_by_group(value, groups, H / G), /*dropout_p=*/0.0, /*is_causal=*/false);
       from_groups(mixed, groups.queries, mixed_NHE, N);
       from_groups(log_sum_exp, groups.queries, log_sum_exp_NH, N);
     }
@@ -75,27 +78,31 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query = saved[5], &key = saved[6];
-    const std::int64_t N = query.size(0), H = query.size(1), E = query.size(2), B = context->saved_data["rows"].toInt();
-    const at::Tensor value = heads_of(projected, 2, H, E), grad_NHE = grads[0].reshape({N, H, E});
+    const std::int64_t N = query.size(0), H = query.size(1), G = key.size(1), E = query.size(2), share = H / G,
+                       B = context->saved_data["rows"].toInt();
+    const at::Tensor value = value_heads(projected, G, E), grad_NHE = grads[0].reshape({N, H, E});
     const Sight sight = kept_sight(context->saved_data["sight"]);
-    at::Tensor grad_query_NHE, grad_key_NHE, grad_value_NHE;
+    at::Tensor grad_query_NHE, grad_key_NGE, grad_value_NGE;
     for (const EqualGroups& groups : sight.equal_groups(B, N / B)) {
       const auto of_queries = [&](const at::Tensor& x_N) { return by_group(x_N, groups.queries, groups); };
-      const auto of_keys = [&](const at::Tensor& x_N) { return by_group(x_N, groups.keys, groups); };
+      const auto of_keys = [&](const at::Tensor& x_N) { return shared_by_group(x_N, groups, share); };
       const auto [grad_query, grad_key, grad_value] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
           of_queries(grad_NHE), of_queries(query), of_keys(key), of_keys(value), of_queries(saved[7]),
           of_queries(saved[8]), /*dropout_p=*/0.0, /*is_causal=*/false);
       from_groups(grad_query, groups.queries, grad_query_NHE, N);
-      from_groups(grad_key, groups.keys, grad_key_NHE, N);
-      from_groups(grad_value, groups.keys, grad_value_NHE, N);
+      from_groups(sum_of_shares(grad_key, share), groups.keys, grad_key_NGE, N);
+      from_groups(sum_of_shares(grad_value, share), groups.keys, grad_value_NGE, N);
     }
-    if (!grad_query_NHE.defined()) grad_query_NHE = grad_key_NHE = grad_value_NHE = at::zeros_like(query);
+    if (!grad_query_NHE.defined()) {
+      grad_query_NHE = at::zeros_like(query);
+      grad_key_NGE = grad_value_NGE = at::zeros_like(key);
+    }
     const at::Tensor grad_projected = at::empty_like(projected);
     const at::Tensor query_weight =
         rotated_heads_backward({0, H, E, projected, cos, sin, saved[1]}, grad_query_NHE, grad_projected);
     const at::Tensor key_weight =
-        rotated_heads_backward({H * E, H, E, projected, cos, sin, saved[2]}, grad_key_NHE, grad_projected);
-    heads_of(grad_projected, 2, H, E).copy_(grad_value_NHE);
+        rotated_heads_backward({H * E, G, E, projected, cos, sin, saved[2]}, grad_key_NGE, grad_projected);
+    value_heads(grad_projected, G, E).copy_(grad_value_NGE);
     return {grad_projected.view({B, N / B, -1}), query_weight, key_weight, at::Tensor()};
   }
 };
@@ -238,7 +245,6 @@ at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInpu
   if (!loops_take(projected_BLP) || width > loops::kWidestHead) return plain_rotary_attention(projected_BLP, inputs);
   if (projected_BLP.scalar_type() == at::kBFloat16)
     return GroupedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);
-  if (inputs.heads != inputs.key_value_heads) return plain_rotary_attention(projected_BLP, inputs);
   return BlockedAttentionFunction::apply(projected_BLP, query_norm, key_norm, inputs);
 }
 

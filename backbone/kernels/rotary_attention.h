@@ -24,8 +24,8 @@ struct AttentionInputs {
 // Softmax attention at scale 1/sqrt(E); a query that may look at nothing gets zeros. projected_BLP holds H query, G key
 // and G value heads side by side. Norm, rotation and softmax in float32; the result [B,L,H E] in the dtype of
 // projected_BLP. A document costs the square of its own length, whatever else its row holds, and its result does not
-// depend on what that is: on the CPU in bfloat16 (products of our own, attention_loops.h) and in float32 where H = G,
-// on a GPU in bfloat16 (packed_attention.h).
+// depend on what that is: on the CPU in bfloat16 (products of our own, attention_loops.h) and in float32, on a GPU in
+// bfloat16 (packed_attention.h).
 at::Tensor rotary_attention(const at::Tensor& projected_BLP, const AttentionInputs& inputs);
 
 // The same by ATen's own operations.

@@ -45,7 +45,6 @@ struct BenchKernelsOptions {
     if (batch < 0) throw InputError("command line", "--batch", "must not be negative");
     if (repeats < 1) throw InputError("command line", "--repeats", "must be at least 1");
     if (documents < 1) throw InputError("command line", "--documents", "must be at least 1");
-    if (machine.device != "cpu") throw InputError("command line", "--device", "must be cpu: its kernels are timed");
   }
 };
 
@@ -68,8 +67,8 @@ std::function<void()> both_passes(const std::vector<at::Tensor>& leaves, const s
 // What kernels are fed with: numbers of the preset's shapes.
 class KernelInputs {
  public:
-  KernelInputs(const BenchPreset& preset, c10::ScalarType type, std::int64_t documents)
-      : preset_(preset), type_(type), documents_(documents) {}
+  KernelInputs(const BenchPreset& preset, const Machine& machine, std::int64_t documents)
+      : preset_(preset), type_(machine.dtype), device_(machine.device), documents_(documents) {}
 
   // Made one at a time: the tensors of one are there.
   std::vector<std::function<TimedKernel()>> all() const {
@@ -80,8 +79,11 @@ class KernelInputs {
 
  private:
   std::int64_t positions() const { return preset_.batch * preset_.length; }
+  at::Tensor drawn(const char* name, at::IntArrayRef sizes) const {
+    return normal(RandomKey::root(0).fold(name), sizes).to(device_);
+  }
   at::Tensor leaf(const char* name, at::IntArrayRef sizes, c10::ScalarType type) const {
-    return normal(RandomKey::root(0).fold(name), sizes).to(type).requires_grad_(true);
+    return drawn(name, sizes).to(type).requires_grad_(true);
   }
 
   TimedKernel norm() const {
@@ -102,14 +104,13 @@ class KernelInputs {
   // So many documents of equal length in a row.
   TimedKernel attention(std::int64_t documents) const {
     const std::int64_t B = preset_.batch, L = preset_.length, H = preset_.heads, E = preset_.width / H;
-    const at::Tensor projected = leaf("projected", {B, L, 3 * H * E}, type_),
-                     angle = normal(RandomKey::root(0).fold("angle"), {B, L, E / 2});
+    const at::Tensor projected = leaf("projected", {B, L, 3 * H * E}, type_), angle = drawn("angle", {B, L, E / 2});
     AttentionInputs inputs{H, H, leaf("q", {E}, at::kFloat), leaf("k", {E}, at::kFloat), {angle.cos(), angle.sin()},
                            {}};
     if (documents > 1) {
       const at::Tensor document_BL =
           at::arange(L, at::kLong).mul(documents).div(L, "floor").expand({B, L}).contiguous();
-      inputs.sight = {at::ones({B, L}, at::kBool), document_BL};
+      inputs.sight = {at::ones({B, L}, at::kBool).to(device_), document_BL.to(device_)};
     }
     const std::vector<at::Tensor> leaves{projected, inputs.query_norm_E, inputs.key_norm_E};
     return {documents == 1 ? "rotary_attention" : "rotary_attention_" + std::to_string(documents) + "_documents",
@@ -121,7 +122,7 @@ class KernelInputs {
   TimedKernel head() const {
     const std::int64_t M = positions() / 2, D = preset_.width, R = preset_.vocabulary;
     const at::Tensor features = leaf("features", {M, D}, type_), weight = leaf("head", {R, D}, at::kFloat),
-                     targets = at::arange(M, at::kLong).remainder(R);
+                     targets = at::arange(M, at::kLong).remainder(R).to(device_);
     const std::vector<at::Tensor> leaves{features, weight};
     return {"linear_cross_entropy",
             both_passes(leaves, [=] { return linear_cross_entropy(features, weight, targets); }),
@@ -134,9 +135,9 @@ class KernelInputs {
     Transformer net(bench_transformer(preset_), bench_schema(preset_), RandomKey::root(0));
     std::vector<AdamWTensors> parameters;
     for (const auto& [name, tensor] : net.parameters().items()) {
-      const at::Tensor value = tensor.detach();
+      const at::Tensor value = tensor.detach().to(device_);
       parameters.push_back({value, at::full_like(value, 1e-3), at::zeros_like(value), at::zeros_like(value),
-                            at::zeros({}), value.clone()});
+                            at::zeros({}, value.options()), value.clone()});
     }
     AdamWRates rates;
     rates.weight_decay = 0.1;
@@ -147,24 +148,27 @@ class KernelInputs {
 
   BenchPreset preset_;
   c10::ScalarType type_;
+  c10::Device device_;
   std::int64_t documents_;
 };
 
 // Milliseconds by the median.
-double milliseconds(const std::function<void()>& run, std::int64_t repeats) {
+double milliseconds(const std::function<void()>& run, std::int64_t repeats, c10::Device device) {
   constexpr std::int64_t kWarmUp = 2;
   std::vector<double> laps;
   for (std::int64_t i = 0; i < kWarmUp + repeats; ++i) {
     stop_if_interrupted();
+    finish(device);
     const Stopwatch watch;
     run();
+    finish(device);
     if (i >= kWarmUp) laps.push_back(1e3 * watch.seconds());
   }
   return spread_of(laps).median;
 }
 
-Facts kernel_row(const TimedKernel& kernel, std::int64_t repeats) {
-  const double fused = milliseconds(kernel.fused, repeats), plain = milliseconds(kernel.plain, repeats);
+Facts kernel_row(const TimedKernel& kernel, std::int64_t repeats, c10::Device device) {
+  const double fused = milliseconds(kernel.fused, repeats, device), plain = milliseconds(kernel.plain, repeats, device);
   return {{"kernel", kernel.name},
           {"fused_ms", fused},
           {"plain_ms", plain},
@@ -177,12 +181,14 @@ void run_bench_kernels(const BenchKernelsOptions& options) {
   const BenchPreset preset = options.sizes();
   catch_interrupts();
   const Machine machine = resolve_machine(options.machine);
-  const double roof = product_flops(machine.dtype, 2048, 10);
+  const double roof = product_flops(machine.dtype, roof_size(machine.device), 10, machine.device);
   Facts rows = Facts::array();
-  const KernelInputs inputs(preset, machine.dtype, options.documents);
-  for (const auto& make_kernel : inputs.all()) rows.push_back(kernel_row(make_kernel(), options.repeats));
+  const KernelInputs inputs(preset, machine, options.documents);
+  for (const auto& make_kernel : inputs.all())
+    rows.push_back(kernel_row(make_kernel(), options.repeats, machine.device));
   print_facts({{"preset", preset.name},
                {"batch", preset.batch},
+               {"device", machine.device.str()},
                {"dtype", compute_name(machine.dtype)},
                {"threads", at::get_num_threads()},
                {"roof_gflops", roof / 1e9},

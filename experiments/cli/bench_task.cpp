@@ -31,6 +31,8 @@ BenchTask::BenchTask(const BenchPreset& preset, const Machine& machine, std::int
       transformer_(bench_transformer(preset), schema_, key_.fold("parameters")),
       clean_(random_canvas(preset, schema_, key_.fold("data"))) {
   transformer_.set_compute_type(machine.dtype);
+  transformer_.parameters().to(machine.device);
+  clean_ = clean_.to(machine.device);
 }
 
 LossReport BenchTask::loss(const StepPosition& position) {

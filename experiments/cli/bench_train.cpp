@@ -22,8 +22,7 @@ namespace palimpsest {
 
 namespace {
 
-constexpr std::int64_t kRoofSize = 2048;  // as the reference measures its roof
-constexpr int kRoofRounds = 5;            // before every pair; the best of all is the roof
+constexpr int kRoofRounds = 5;  // before every pair; the best of all is the roof
 
 struct BenchTrainOptions {
   std::string preset = "tiny";
@@ -62,8 +61,8 @@ struct BenchTrainOptions {
       throw InputError(
           "command line", "--batch",
           "must be divisible by --processes (" + std::to_string(processes) + "), got " + std::to_string(sizes().batch));
-    if (machine.device != "cpu")
-      throw InputError("command line", "--device", "must be cpu: both sides are timed there");
+    if (machine.device != "cpu" && (!alone || processes > 1))
+      throw InputError("command line", "--device", "must be cpu: both sides are timed there, but for --alone");
   }
 };
 
@@ -72,6 +71,7 @@ class OurSide {
  public:
   OurSide(const BenchPreset& preset, const Machine& machine, std::int64_t seed)
       : dtype_(machine.dtype),
+        device_(machine.device),
         options_(bench_training(preset)),
         task_(preset, machine, seed),
         optimizer_(options_, task_.parameters(), machine.dtype) {}
@@ -83,6 +83,7 @@ class OurSide {
       stop_if_interrupted();
       const Stopwatch watch;
       last_ = training_step(task_, optimizer_, options_, done_++);
+      finish(device_);
       if (step >= warmup) seconds.push_back(watch.seconds());
     }
     return tokens() / spread_of(seconds).median;
@@ -92,11 +93,13 @@ class OurSide {
   std::int64_t parameters() { return task_.parameters().count(); }
   double last_loss() const { return last_.loss; }
   c10::ScalarType dtype() const { return dtype_; }
+  c10::Device device() const { return device_; }
 
  private:
   double tokens() const { return task_.units_a_step().at("tokens"); }
 
   c10::ScalarType dtype_;
+  c10::Device device_;
   TrainingOptions options_;
   BenchTask task_;
   Optimizer optimizer_;
@@ -144,7 +147,8 @@ Figures measure(const BenchTrainOptions& options, OurSide& ours, const PythonPee
   const c10::ScalarType dtype = ours.dtype();
   Figures figures;
   for (std::int64_t pair = 0; pair < options.pairs; ++pair) {
-    figures.roof_flops = std::max(figures.roof_flops, product_flops(dtype, kRoofSize, kRoofRounds));
+    figures.roof_flops =
+        std::max(figures.roof_flops, product_flops(dtype, roof_size(ours.device()), kRoofRounds, ours.device()));
     figures.ours.push_back(ours.run(options.warmup, options.steps));
     figures.peak_bytes = peak_memory_bytes();
     if (peer) add_reference(figures, *peer, peer_run(options, dtype), options);
@@ -164,6 +168,7 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
               {"batch", preset.batch},
               {"vocabulary", preset.vocabulary},
               {"head", "masked"},
+              {"device", ours.device().str()},
               {"dtype", compute_name(ours.dtype())},
               {"threads", at::get_num_threads()},
               {"repeats", options.pairs},
@@ -174,7 +179,7 @@ Facts bench_facts(const BenchTrainOptions& options, const Figures& figures, OurS
   add_spread(facts, "reference_all_rows_tokens_per_second", figures.all_rows);
   add_spread(facts, "ratio_eager", figures.ratio_eager);
   add_spread(facts, "ratio_compile", figures.ratio_compile);
-  facts["peak_bytes"] = figures.peak_bytes;
+  facts["peak_bytes"] = ours.device().is_cpu() ? Facts(figures.peak_bytes) : Facts();  // of the host
   facts["reference_peak_bytes"] = figures.reference_peak_bytes > 0 ? Facts(figures.reference_peak_bytes) : Facts();
   facts["roof_flops"] = figures.roof_flops;
   facts["roof_fraction"] = spread_of(figures.ours).median * ours.flops_a_token() / figures.roof_flops;

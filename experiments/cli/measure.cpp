@@ -2,6 +2,7 @@
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -29,12 +30,18 @@ Spread spread_of(std::vector<double> figures) {
 
 std::string compute_name(c10::ScalarType dtype) { return dtype == c10::ScalarType::BFloat16 ? "bf16" : "fp32"; }
 
-double product_flops(c10::ScalarType dtype, std::int64_t size, int rounds) {
-  const at::Tensor a = at::full({size, size}, 0.5, at::TensorOptions().dtype(dtype));
+void finish(c10::Device device) {
+  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
+double product_flops(c10::ScalarType dtype, std::int64_t size, int rounds, c10::Device device) {
+  const at::Tensor a = at::full({size, size}, 0.5, at::TensorOptions().dtype(dtype).device(device));
   double best = std::numeric_limits<double>::infinity();
   for (int round = 0; round < rounds; ++round) {
+    finish(device);
     const Stopwatch watch;
     at::matmul(a, a);
+    finish(device);
     best = std::min(best, watch.seconds());
   }
   const auto n = static_cast<double>(size);

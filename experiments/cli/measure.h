@@ -41,8 +41,14 @@ Spread spread_of(std::vector<double> figures);
 // "bf16" or "fp32", as --dtype and the reference call it.
 std::string compute_name(c10::ScalarType dtype);
 
-// FLOP/s of the best of `rounds` square products of `size` on the CPU: what no program of such products can pass.
-double product_flops(c10::ScalarType dtype, std::int64_t size, int rounds);
+// Waits until a GPU has done what it was given; a CPU has.
+void finish(c10::Device device);
+
+// The side of square products that keep a device busy, as the reference measures its roof.
+inline std::int64_t roof_size(c10::Device device) { return device.is_cpu() ? 2048 : 8192; }
+
+// FLOP/s of the best of `rounds` square products of `size`: what no program of such products can pass.
+double product_flops(c10::ScalarType dtype, std::int64_t size, int rounds, c10::Device device = c10::kCPU);
 
 // "NAME", "NAME_low" and "NAME_high", or null where nothing was measured.
 void add_spread(Facts& facts, const std::string& name, const std::vector<double>& figures);

@@ -30,6 +30,7 @@ TEST(AttentionInBfloat16, SeesWhatItMay) {
 TEST(AttentionInFloat, SeesWhatItMay) {
   for (const Sight& sight : {Sight(), some_hidden(2, 90), packed(2, 90), unequal(2, 90)})
     expect_plain_twin({.sight = sight, .type = at::kFloat});
+  expect_plain_twin({.H = 6, .G = 2, .sight = unequal(2, 90), .type = at::kFloat});
   expect_plain_twin({.L = 1, .sight = {at::zeros({2, 1}, at::kBool), {}}, .type = at::kFloat});
   expect_plain_twin({.normed = false, .sight = unequal(2, 90), .type = at::kFloat});
 }

@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/library.h>
 
+#include "backbone/kernels/operations.h"
 #include "tests/backbone/kernels/attention_case.h"
 
 namespace palimpsest {
@@ -57,8 +58,6 @@ std::vector<PackedRange> ranges_of(const std::vector<at::Tensor>& three_dimensio
   TORCH_CHECK(longest_query == most_queries && longest_key == most_keys, "ranges: another longest");
   return ranges;
 }
-
-using MaybeTensor = std::optional<at::Tensor>;
 
 // Output [T,H,E] and log-sum-exp [H,T] in float32; the numbers of the dropout are of no use here.
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> flash_forward(
