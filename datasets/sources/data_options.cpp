@@ -130,7 +130,7 @@ void DataOptions::validate() const {
 
 std::filesystem::path find_data(const std::string& path, const std::string& key) {
   namespace fs = std::filesystem;
-  if (path.empty()) throw InputError("", key, "must be given");
+  if (path.empty()) throw InputError("", key, "must be given, in the recipe or as " + key + "=PATH");
   if (fs::exists(path)) return path;
   const fs::path below = recipe_root().parent_path().parent_path() / path;
   if (fs::path(path).is_relative() && fs::exists(below)) return below;

@@ -14,10 +14,16 @@ namespace {
 std::string shown(const Facts& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (!value.is_number_float()) return value.dump();
   std::ostringstream text;
   text << std::fixed << std::setprecision(2) << value.get<double>();
   return text.str();
+}
+
+std::string heading(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
 }
 
 // A list of objects with the same keys.
@@ -25,7 +31,7 @@ std::string table_html(const Facts& rows) {
   if (rows.empty()) return "";
   std::string head, body;
   for (const auto& [name, value] : rows.front().items())
-    head += element("th", {{"class", value.is_number() ? "number" : ""}}, escape_html(name));
+    head += element("th", {{"class", value.is_number() ? "number" : ""}}, escape_html(heading(name)));
   for (const auto& row : rows) {
     std::string cells;
     for (const auto& [name, value] : row.items())
@@ -48,7 +54,8 @@ std::string histogram_svg(const Facts& histogram) {
                    {{"x", std::to_string(x)}, {"y", std::to_string(y)}, {"text-anchor", anchor}, {"font-size", "12"}},
                    escape_html(words));
   };
-  std::string content = text(kLeft, 16, "start", histogram.at("role").get<std::string>() + ": rows by number of ids");
+  const std::string title = histogram.at("role").get<std::string>() + ": rows by number of ids";
+  std::string content = text(kLeft, 16, "start", title + (width > 1 ? ", " + std::to_string(width) + " a bar" : ""));
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const double height = (kHeight - kTop - kBottom) * static_cast<double>(counts[i]) / most;
     const std::int64_t begin = from + static_cast<std::int64_t>(i) * width;

@@ -11,6 +11,7 @@
 #include "datasets/prepare/merge.h"
 #include "datasets/prepare/plan.h"
 #include "experiments/cli/commands.h"
+#include "experiments/cli/facts.h"
 
 namespace palimpsest {
 
@@ -81,7 +82,7 @@ void run_prepare(const PrepareCommand& command) {
   const Machine machine = resolve_machine(command.machine);
   const PrepareRun run{machine, at::get_num_threads(), parse_part(command.part)};
   if (command.dry_run) {
-    std::cout << plan_preparation(options, command.out, run).dump(2) << "\n";
+    print_facts(Facts::parse(plan_preparation(options, command.out, run).dump()), command.json);
     return;
   }
   tell(prepare_data(options, command.out, run), command.out, command.json);
