@@ -178,6 +178,7 @@ void write_rows(std::vector<RowArray>& arrays, const ApartWriter& out) {
   for (const RowArray& array : arrays) widest = std::max(widest, array.bytes_a_row());
   const std::uint64_t rows = arrays.front().rows(), step = std::max<std::uint64_t>(1, kBlockBytes / widest);
   for (std::uint64_t first = 0; first < rows; first += step) {
+    out.flush();  // what comes next may end this process
     const std::uint64_t count = std::min(step, rows - first);
     for (RowArray& array : arrays) array.read(first, count);
     for (std::uint64_t row = 0; row < count; ++row) {
