@@ -119,9 +119,10 @@ def main():
         if arguments.svg:
             arguments.svg.write_text(svg(points))
         held = [bytes_held for _, bytes_held in points]
+        early = next(bytes_held for written, bytes_held in points if 10 * written >= points[-1][0])
         print(json.dumps({"samples": report["train"]["inputs"], "kept": report["train"]["kept"], "seconds": round(seconds, 1),
                           "samples/s": round(report["train"]["inputs"] / seconds), "cores": round(cores, 2),
-                          "MiB at a tenth": held[len(held) // 10] >> 20, "MiB at the end": held[-1] >> 20,
+                          "MiB at a tenth": early >> 20, "MiB at the end": held[-1] >> 20,
                           "peak MiB": max(held) >> 20}))
 
 
