@@ -27,9 +27,16 @@ struct DeviceCase {
 };
 
 std::vector<DeviceCase> device_cases() {
-  return {{at::kFloat, 1, 1, {}},          {at::kFloat, 3, 300, {}},         {at::kFloat, 70, 37, {64}},
-          {at::kFloat, 70, 64, {64, 2}},   {at::kBFloat16, 33, 64, {64, 3}}, {at::kBFloat16, 2, 301, {}},
-          {at::kBFloat16, 65, 30, {32, 1}}};
+  return {{at::kFloat, 1, 1, {}},           {at::kFloat, 3, 300, {}},         {at::kFloat, 70, 37, {64}},
+          {at::kFloat, 70, 64, {64, 2}},    {at::kBFloat16, 33, 64, {64, 3}}, {at::kBFloat16, 2, 301, {}},
+          {at::kBFloat16, 65, 30, {32, 1}}, {at::kFloat, 64, 33, {}}};
+}
+
+TEST(DeviceKernels, ChunksCoverTheRowsAndNoMore) {
+  EXPECT_EQ(device::chunks_of(1), 1);
+  EXPECT_EQ(device::chunks_of(device::kRowsAChunk), 1);
+  EXPECT_EQ(device::chunks_of(device::kRowsAChunk + 1), 2);
+  EXPECT_EQ(device::chunks_of(2 * device::kRowsAChunk), 2);
 }
 
 at::Tensor unwritten(at::IntArrayRef sizes, c10::ScalarType type) { return at::full(sizes, NAN, type); }
