@@ -6,9 +6,9 @@
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "backbone/kernels/head_rotation.h"
 #include "backbone/kernels/kept_sight.h"
 #include "backbone/kernels/operations.h"
+#include "backbone/kernels/projected_heads.h"
 
 namespace palimpsest {
 
@@ -50,25 +50,23 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
                             const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
                             const AttentionInputs& inputs) {
     RECORD_FUNCTION("palimpsest::packed_attention", {});
-    const at::Tensor query_norm_E = query_norm.value_or(at::Tensor()), key_norm_E = key_norm.value_or(at::Tensor());
-    const at::Tensor projected = projected_BLP.contiguous().flatten(0, 1);
-    const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
-    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = inputs.heads,
-                       G = inputs.key_value_heads, E = projected.size(1) / (H + 2 * G);
-    const PackedGroups groups = inputs.sight.packed_groups(B, L, projected.device());
-    const at::Tensor query_THE = groups.queries.of(rotated_heads({0, H, E, projected, cos, sin, query_norm_E})),
-                     key_SGE = groups.keys.of(rotated_heads({H * E, G, E, projected, cos, sin, key_norm_E}));
+    const ProjectedHeads projection = projected_heads(projected_BLP, query_norm, key_norm, inputs);
+    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = projection.heads,
+                       E = projection.width();
+    const PackedGroups groups = inputs.sight.packed_groups(B, L, projected_BLP.device());
+    const at::Tensor query_THE = groups.queries.of(projection.query_NHE()),
+                     key_SGE = groups.keys.of(projection.key_NGE());
     at::Tensor mixed_NHE, mixed_THE, log_sum_exp, seed, offset;
     if (groups.most_keys > 0) {
       std::tie(mixed_THE, log_sum_exp, seed, offset, std::ignore) = at::_flash_attention_forward(
-          query_THE, key_SGE, groups.keys.of(value_heads(projected, G, E)), groups.query_begin, groups.key_begin,
+          query_THE, key_SGE, groups.keys.of(projection.value_NGE()), groups.query_begin, groups.key_begin,
           groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, /*return_debug_mask=*/false);
       groups.queries.put(mixed_THE, mixed_NHE, N);
     } else {
-      mixed_NHE = at::zeros({N, H, E}, projected.options());
+      mixed_NHE = at::zeros({N, H, E}, projected_BLP.options());
     }
-    context->save_for_backward(
-        {projected, query_norm_E, key_norm_E, cos, sin, query_THE, key_SGE, mixed_THE, log_sum_exp, seed, offset});
+    context->save_for_backward({projection.projected_NP, projection.query_norm_E, projection.key_norm_E, projection.cos,
+                                projection.sin, query_THE, key_SGE, mixed_THE, log_sum_exp, seed, offset});
     context->saved_data["sight"] = kept_value(inputs.sight);
     context->saved_data["rows"] = B;
     return mixed_NHE.view({B, L, H * E});
@@ -76,33 +74,30 @@ struct PackedAttentionFunction : torch::autograd::Function<PackedAttentionFuncti
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query_THE = saved[5],
-                     &key_SGE = saved[6];
-    const std::int64_t N = projected.size(0), H = query_THE.size(1), G = key_SGE.size(1), E = query_THE.size(2),
+    const at::Tensor &query_THE = saved[5], &key_SGE = saved[6];
+    const std::int64_t H = query_THE.size(1), G = key_SGE.size(1), E = query_THE.size(2),
                        B = context->saved_data["rows"].toInt();
-    const PackedGroups groups = kept_sight(context->saved_data["sight"]).packed_groups(B, N / B, projected.device());
+    const ProjectedHeads projection{saved[0], saved[1], saved[2], saved[3], saved[4], H, G};
+    const std::int64_t N = projection.positions();
+    const PackedGroups groups = kept_sight(context->saved_data["sight"]).packed_groups(B, N / B, saved[0].device());
     at::Tensor grad_query_NHE, grad_key_NGE, grad_value_NGE;
     if (groups.most_keys > 0) {
       const auto [grad_query, grad_key, grad_value] = in_a_fixed_order([&] {
         return at::_flash_attention_backward(
-            groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE,
-            groups.keys.of(value_heads(projected, G, E)), saved[7], saved[8], groups.query_begin, groups.key_begin,
-            groups.most_queries, groups.most_keys, /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
+            groups.queries.of(grads[0].reshape({N, H, E})), query_THE, key_SGE, groups.keys.of(projection.value_NGE()),
+            saved[7], saved[8], groups.query_begin, groups.key_begin, groups.most_queries, groups.most_keys,
+            /*dropout_p=*/0.0, /*is_causal=*/false, saved[9], saved[10]);
       });
       groups.queries.put(grad_query, grad_query_NHE, N);
       groups.keys.put(grad_key, grad_key_NGE, N);
       groups.keys.put(grad_value, grad_value_NGE, N);
     } else {
-      grad_query_NHE = at::zeros({N, H, E}, projected.options());
-      grad_key_NGE = grad_value_NGE = at::zeros({N, G, E}, projected.options());
+      grad_query_NHE = at::zeros({N, H, E}, saved[0].options());
+      grad_key_NGE = grad_value_NGE = at::zeros({N, G, E}, saved[0].options());
     }
-    const at::Tensor grad_projected = at::empty_like(projected);
-    const at::Tensor query_weight =
-        rotated_heads_backward({0, H, E, projected, cos, sin, saved[1]}, grad_query_NHE, grad_projected);
-    const at::Tensor key_weight =
-        rotated_heads_backward({H * E, G, E, projected, cos, sin, saved[2]}, grad_key_NGE, grad_projected);
-    value_heads(grad_projected, G, E).copy_(grad_value_NGE);
-    return {grad_projected.view({B, N / B, -1}), query_weight, key_weight, at::Tensor()};
+    variable_list found = projection.backward(grad_query_NHE, grad_key_NGE, grad_value_NGE, B);
+    found.emplace_back();  // of the inputs
+    return found;
   }
 };
 

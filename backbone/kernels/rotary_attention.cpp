@@ -5,10 +5,10 @@
 
 #include "backbone/kernels/attention_loops.h"
 #include "backbone/kernels/chunks.h"
-#include "backbone/kernels/head_rotation.h"
 #include "backbone/kernels/kept_sight.h"
 #include "backbone/kernels/operations.h"
 #include "backbone/kernels/packed_attention.h"
+#include "backbone/kernels/projected_heads.h"
 #include "backbone/kernels/rms_norm.h"
 #include "base/parallel.h"
 
@@ -52,35 +52,32 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
                             const std::optional<at::Tensor>& query_norm, const std::optional<at::Tensor>& key_norm,
                             const AttentionInputs& inputs) {
     RECORD_FUNCTION("palimpsest::blocked_attention", {});
-    const at::Tensor query_norm_E = query_norm.value_or(at::Tensor()), key_norm_E = key_norm.value_or(at::Tensor());
-    const at::Tensor projected = projected_BLP.contiguous().flatten(0, 1);
-    const at::Tensor cos = inputs.rotation.cos_BLR.contiguous(), sin = inputs.rotation.sin_BLR.contiguous();
-    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = inputs.heads,
-                       G = inputs.key_value_heads, E = projected.size(-1) / (H + 2 * G);
-    const at::Tensor query = rotated_heads({0, H, E, projected, cos, sin, query_norm_E}),
-                     key = rotated_heads({H * E, G, E, projected, cos, sin, key_norm_E}),
-                     value = value_heads(projected, G, E);
+    const ProjectedHeads projection = projected_heads(projected_BLP, query_norm, key_norm, inputs);
+    const std::int64_t B = projected_BLP.size(0), L = projected_BLP.size(1), N = B * L, H = projection.heads,
+                       share = H / projection.key_value_heads;
+    const at::Tensor query = projection.query_NHE(), key = projection.key_NGE(), value = projection.value_NGE();
     at::Tensor mixed_NHE, log_sum_exp_NH;
     for (const EqualGroups& groups : inputs.sight.equal_groups(B, L)) {
       const auto [mixed, log_sum_exp] = at::_scaled_dot_product_flash_attention_for_cpu(
-          by_group(query, groups.queries, groups), shared_by_group(key, groups, H / G),
-          shared_by_group(value, groups, H / G), /*dropout_p=*/0.0, /*is_causal=*/false);
+          by_group(query, groups.queries, groups), shared_by_group(key, groups, share),
+          shared_by_group(value, groups, share), /*dropout_p=*/0.0, /*is_causal=*/false);
       from_groups(mixed, groups.queries, mixed_NHE, N);
       from_groups(log_sum_exp, groups.queries, log_sum_exp_NH, N);
     }
     if (!mixed_NHE.defined()) mixed_NHE = at::zeros_like(query);
-    context->save_for_backward({projected, query_norm_E, key_norm_E, cos, sin, query, key, mixed_NHE, log_sum_exp_NH});
+    context->save_for_backward({projection.projected_NP, projection.query_norm_E, projection.key_norm_E, projection.cos,
+                                projection.sin, query, key, mixed_NHE, log_sum_exp_NH});
     context->saved_data["sight"] = kept_value(inputs.sight);
     context->saved_data["rows"] = B;
-    return mixed_NHE.view({B, L, H * E});
+    return mixed_NHE.view({B, L, H * projection.width()});
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &projected = saved[0], &cos = saved[3], &sin = saved[4], &query = saved[5], &key = saved[6];
-    const std::int64_t N = query.size(0), H = query.size(1), G = key.size(1), E = query.size(2), share = H / G,
-                       B = context->saved_data["rows"].toInt();
-    const at::Tensor value = value_heads(projected, G, E), grad_NHE = grads[0].reshape({N, H, E});
+    const at::Tensor &query = saved[5], &key = saved[6];
+    const std::int64_t N = query.size(0), share = query.size(1) / key.size(1), B = context->saved_data["rows"].toInt();
+    const ProjectedHeads projection{saved[0], saved[1], saved[2], saved[3], saved[4], query.size(1), key.size(1)};
+    const at::Tensor value = projection.value_NGE(), grad_NHE = grads[0].reshape(query.sizes());
     const Sight sight = kept_sight(context->saved_data["sight"]);
     at::Tensor grad_query_NHE, grad_key_NGE, grad_value_NGE;
     for (const EqualGroups& groups : sight.equal_groups(B, N / B)) {
@@ -97,13 +94,9 @@ struct BlockedAttentionFunction : torch::autograd::Function<BlockedAttentionFunc
       grad_query_NHE = at::zeros_like(query);
       grad_key_NGE = grad_value_NGE = at::zeros_like(key);
     }
-    const at::Tensor grad_projected = at::empty_like(projected);
-    const at::Tensor query_weight =
-        rotated_heads_backward({0, H, E, projected, cos, sin, saved[1]}, grad_query_NHE, grad_projected);
-    const at::Tensor key_weight =
-        rotated_heads_backward({H * E, G, E, projected, cos, sin, saved[2]}, grad_key_NGE, grad_projected);
-    value_heads(grad_projected, G, E).copy_(grad_value_NGE);
-    return {grad_projected.view({B, N / B, -1}), query_weight, key_weight, at::Tensor()};
+    variable_list found = projection.backward(grad_query_NHE, grad_key_NGE, grad_value_NGE, B);
+    found.emplace_back();  // of the inputs
+    return found;
   }
 };
 
