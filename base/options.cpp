@@ -1,5 +1,6 @@
 #include "base/options.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -43,20 +44,17 @@ std::string shortest(const std::string& number) {
 
 // toml++ writes 0.1 as 0.10000000000000001.
 std::string with_shortest_numbers(const std::string& text) {
-  constexpr const char *kNumber = "+-.0123456789e", *kDigits = "0123456789";
+  constexpr const char* kNumber = "+-.0123456789e";
   constexpr std::size_t kManyDigits = 17;
   std::string result;
-  for (std::size_t at = 0; at < text.size();) {
-    const bool quotes = text[at] == '"' || text[at] == '\'';
-    const bool starts = std::string(" [=").find(text[at > 0 ? at - 1 : 0]) != std::string::npos;
-    std::size_t end = at + 1;
-    if (quotes) end = end_of_quotes(text, at);
-    if (starts && text.find_first_of(kDigits, at) <= at + 1)
-      end = std::max(end, std::min(text.find_first_not_of(kNumber, at), text.size()));
+  for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
+    const char before = at > 0 ? text[at - 1] : '\n';
+    const bool quotes = text[at] == '"' || text[at] == '\'', starts = before == ' ' || before == '[' || before == '=';
+    end = quotes ? end_of_quotes(text, at) : at + 1;
+    if (starts && !quotes) end = std::max(end, std::min(text.find_first_not_of(kNumber, at), text.size()));
     const std::string part = text.substr(at, end - at);
     const bool long_number = !quotes && part.size() > kManyDigits && part.find('.') != std::string::npos;
     result += long_number ? shortest(part) : part;
-    at = end;
   }
   return result;
 }
