@@ -82,7 +82,7 @@ void run_prepare(const PrepareCommand& command) {
   const Machine machine = resolve_machine(command.machine);
   const PrepareRun run{machine, at::get_num_threads(), parse_part(command.part)};
   if (command.dry_run) {
-    print_facts(Facts::parse(plan_preparation(options, command.out, run).dump()), command.json);
+    print_facts(Facts(plan_preparation(options, command.out, run)), command.json);
     return;
   }
   tell(prepare_data(options, command.out, run), command.out, command.json);
